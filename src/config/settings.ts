@@ -1,0 +1,71 @@
+import type { Duration } from "@bufbuild/protobuf/wkt";
+import { toMs } from "../domain/duration.ts";
+import type { Config } from "./load.ts";
+
+/** What the command line says; it overrides the file. */
+export interface Flags {
+  readonly grpc: string | undefined;
+  readonly http: string | undefined;
+  readonly logLevel: string | undefined;
+}
+
+/** The configuration with every default filled in, as plain options. Times in ms. */
+export interface Settings {
+  readonly grpcAddress: string;
+  readonly httpAddress: string;
+  readonly corsOrigins: readonly string[];
+  readonly logLevel: "debug" | "info" | "warn" | "error";
+  readonly maxMessageBytes: number;
+  readonly maxStreamsPerConnection: number;
+  readonly maxResponseBytes: number;
+  readonly maxEventBytes: number;
+  readonly defaultDeadlineMs: number;
+  readonly connectTimeoutMs: number;
+  readonly headersTimeoutMs: number;
+  readonly firstTokenTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly attemptTimeoutMs: number;
+  readonly drainTimeoutMs: number;
+  readonly retry: {
+    readonly maxAttempts: number;
+    readonly baseDelayMs: number;
+    readonly maxDelayMs: number;
+    readonly maxRetryAfterMs: number;
+  };
+}
+
+const MIB = 1024 * 1024;
+
+const LEVELS = ["debug", "info", "warn", "error"] as const;
+
+export function toSettings(config: Config, flags: Flags): Settings {
+  const { listen, limits, retry, log } = config;
+  const level = flags.logLevel ?? (log?.level || "info");
+  return {
+    grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
+    httpAddress: flags.http ?? (listen?.http || "127.0.0.1:8080"),
+    corsOrigins: listen?.corsOrigins ?? [],
+    logLevel: LEVELS.find((one) => one === level) ?? "info",
+    maxMessageBytes: limits?.maxMessageBytes || 4 * MIB,
+    maxStreamsPerConnection: limits?.maxStreamsPerConnection || 100,
+    maxResponseBytes: limits?.maxResponseBytes || 64 * MIB,
+    maxEventBytes: limits?.maxEventBytes || 8 * MIB,
+    defaultDeadlineMs: ms(limits?.defaultDeadline, 600_000),
+    connectTimeoutMs: ms(limits?.connectTimeout, 5000),
+    headersTimeoutMs: ms(limits?.headersTimeout, 30_000),
+    firstTokenTimeoutMs: ms(limits?.firstTokenTimeout, 30_000),
+    idleTimeoutMs: ms(limits?.idleTimeout, 30_000),
+    attemptTimeoutMs: ms(limits?.attemptTimeout, 600_000),
+    drainTimeoutMs: ms(limits?.drainTimeout, 30_000),
+    retry: {
+      maxAttempts: retry?.maxAttempts || 3,
+      baseDelayMs: ms(retry?.baseDelay, 100),
+      maxDelayMs: ms(retry?.maxDelay, 5000),
+      maxRetryAfterMs: ms(retry?.maxRetryAfter, 60_000),
+    },
+  };
+}
+
+function ms(duration: Duration | undefined, fallback: number): number {
+  return toMs(duration) ?? fallback;
+}

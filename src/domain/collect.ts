@@ -1,0 +1,94 @@
+import { create } from "@bufbuild/protobuf";
+import {
+  type CompleteResponse,
+  CompleteResponseSchema,
+  ErrorReason,
+  type Part,
+  type StreamEnd,
+  type TokenLogprob,
+} from "./contract.ts";
+import { GatewayError } from "./error.ts";
+import type { BlockKind, ChatEvent } from "./event.ts";
+
+interface OpenBlock {
+  readonly kind: BlockKind;
+  readonly pieces: string[];
+  readonly citations: Part["citations"];
+  providerState: Part["providerState"];
+}
+
+function toPart(block: OpenBlock): Part {
+  const text = block.pieces.join("");
+  const base = {
+    $typeName: "sluice.v1.Part" as const,
+    citations: block.citations,
+    ...(block.providerState === undefined ? {} : { providerState: block.providerState }),
+  };
+  switch (block.kind.case) {
+    case "text":
+      return { ...base, content: { case: "text", value: text } };
+    case "reasoning":
+      return { ...base, content: { case: "reasoning", value: { $typeName: "sluice.v1.Reasoning", text } } };
+    case "toolCall": {
+      const { callId, name } = block.kind.value;
+      return {
+        ...base,
+        content: { case: "toolCall", value: { $typeName: "sluice.v1.ToolCall", callId, name, argumentsJson: text } },
+      };
+    }
+  }
+}
+
+/**
+ * Folds an answer's events into one response. Throws `UPSTREAM_TRUNCATED` where the end is missing: an answer without
+ * its end is never whole.
+ */
+export async function collect(events: AsyncIterable<ChatEvent>): Promise<CompleteResponse> {
+  const blocks = new Map<number, OpenBlock>();
+  const logprobs: TokenLogprob[] = [];
+  let end: StreamEnd | undefined;
+  for await (const event of events) {
+    switch (event.case) {
+      case "blockStart":
+        if (event.value.block.case !== undefined) {
+          blocks.set(event.value.index ?? 0, {
+            kind: event.value.block,
+            pieces: [],
+            citations: [],
+            providerState: undefined,
+          });
+        }
+        break;
+      case "blockDelta": {
+        const block = blocks.get(event.value.index ?? 0);
+        block?.pieces.push(event.value.text);
+        block?.citations.push(...event.value.citations);
+        for (const logprob of event.value.logprobs) logprobs.push(logprob);
+        break;
+      }
+      case "blockEnd": {
+        const block = blocks.get(event.value.index ?? 0);
+        if (block !== undefined) block.providerState = event.value.providerState;
+        break;
+      }
+      case "restart":
+        blocks.clear();
+        logprobs.length = 0;
+        break;
+      case "end":
+        end = event.value;
+        break;
+      case "start":
+        break;
+    }
+  }
+  if (end === undefined) {
+    throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The answer ended before it was complete. Try again.");
+  }
+  const { $typeName: _, ...rest } = end;
+  return create(CompleteResponseSchema, {
+    ...rest,
+    parts: [...blocks].sort(([a], [b]) => a - b).map(([, block]) => toPart(block)),
+    logprobs,
+  });
+}

@@ -1,0 +1,44 @@
+/** The contract is the domain model: rooms speak the generated messages, and get them from here. */
+export {
+  type Attempt,
+  AttemptOutcome,
+  type CallFailure,
+  CallFailureSchema,
+} from "../../gen/sluice/v1/attempt_pb.ts";
+export type { Attribution } from "../../gen/sluice/v1/attribution_pb.ts";
+export {
+  type Audio,
+  type Citation,
+  type File,
+  FinishReason,
+  type Image,
+  ImageDetail,
+  type Message,
+  type Part,
+  type ProviderState,
+  Role,
+  type TokenLogprob,
+  type ToolResult,
+} from "../../gen/sluice/v1/chat_pb.ts";
+export { ErrorReason } from "../../gen/sluice/v1/error_reason_pb.ts";
+export {
+  type BlockStart,
+  type CompleteRequest,
+  CompleteRequestSchema,
+  type CompleteResponse,
+  CompleteResponseSchema,
+  GatewayService,
+  type StreamEnd,
+  type StreamRequest,
+  StreamRequestSchema,
+  type StreamResponse,
+} from "../../gen/sluice/v1/gateway_service_pb.ts";
+export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
+export {
+  type Prompt,
+  ReasoningEffort,
+  type Tool,
+  type ToolChoice,
+  ToolChoiceMode,
+} from "../../gen/sluice/v1/prompt_pb.ts";
+export type { Usage } from "../../gen/sluice/v1/usage_pb.ts";

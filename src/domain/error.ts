@@ -1,0 +1,66 @@
+import { type CallFailure, ErrorReason } from "./contract.ts";
+import { type ReasonRow, reasonRow } from "./reasons.ts";
+
+/** A field of the request that is wrong: `field` is its path in the contract's names. */
+export interface FieldViolation {
+  readonly field: string;
+  readonly description: string;
+}
+
+export interface GatewayErrorOptions {
+  /** More for `ErrorInfo.metadata`: provider, model, upstream_status. Callers see it: nothing secret. */
+  readonly metadata?: Readonly<Record<string, string>>;
+  /** How long to wait before trying again, ms. Becomes `RetryInfo`. */
+  readonly retryAfterMs?: number | undefined;
+  readonly violations?: readonly FieldViolation[];
+  /** For logs only; callers never see it. */
+  readonly cause?: unknown;
+}
+
+/**
+ * The one error of the gateway. The message is for callers and says what to do; it must hold no secret.
+ */
+export class GatewayError extends Error {
+  readonly reason: ErrorReason;
+  readonly metadata: Readonly<Record<string, string>>;
+  readonly retryAfterMs: number | undefined;
+  readonly violations: readonly FieldViolation[];
+  /** What was tried, set once for the whole call by the outermost stage that knows it. */
+  failure: CallFailure | undefined;
+
+  constructor(reason: ErrorReason, message: string, options: GatewayErrorOptions = {}) {
+    // Status messages travel percent-encoded, which throws on lone surrogates.
+    super(message.toWellFormed(), options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = "GatewayError";
+    this.reason = reason;
+    this.metadata = options.metadata ?? {};
+    this.retryAfterMs = options.retryAfterMs;
+    this.violations = options.violations ?? [];
+  }
+
+  get row(): ReasonRow {
+    return reasonRow(this.reason);
+  }
+
+  /** The same failure with more metadata; what is known already stays. */
+  with(metadata: Readonly<Record<string, string>>): GatewayError {
+    return new GatewayError(this.reason, this.message, {
+      metadata: { ...metadata, ...this.metadata },
+      retryAfterMs: this.retryAfterMs,
+      violations: this.violations,
+      cause: this.cause,
+    });
+  }
+}
+
+/** A request that is wrong in these fields. The message names each of them. */
+export function invalidRequest(violations: readonly FieldViolation[]): GatewayError {
+  const message = violations.map((v) => (v.field === "" ? v.description : `${v.field}: ${v.description}`)).join("; ");
+  return new GatewayError(ErrorReason.INVALID_REQUEST, message, { violations });
+}
+
+/** Makes anything thrown a `GatewayError`; what is none already is a defect, and its text stays in the logs. */
+export function toGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  return new GatewayError(ErrorReason.INTERNAL, "Internal error. Report it with the request id.", { cause: thrown });
+}

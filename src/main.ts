@@ -1,0 +1,215 @@
+import { readFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { emptyConfig, loadConfig } from "./config/load.ts";
+import { ConfigError, type Problem } from "./config/problem.ts";
+import {
+  checkModels,
+  type ProviderSettings,
+  providersFromEnvironment,
+  toProviderSettings,
+} from "./config/providers.ts";
+import { processEnvironment } from "./config/secrets.ts";
+import { toSettings } from "./config/settings.ts";
+import { systemClock } from "./domain/clock.ts";
+import { type Gateway, openGateway, readTls } from "./gateway.ts";
+import { known } from "./provider/registry.ts";
+import { createLog, type Log } from "./telemetry/log.ts";
+
+const HELP = `sluice: one typed gRPC contract in front of every model provider
+
+  npm start -- [options]
+
+  --config FILE      configuration (YAML); without it, providers come from the
+                     environment, and a simulator answers for "simulator/echo"
+  --grpc HOST:PORT   gRPC door (default 127.0.0.1:50051; port 0 takes a free one)
+  --http HOST:PORT   HTTP door: Connect, gRPC-Web, health pages (default 127.0.0.1:8080)
+  --log-level LEVEL  debug, info, warn or error (default info)
+  --insecure         listen without TLS on addresses that others can reach
+  --check            check the configuration and exit
+  --version          print the version and exit
+  --help             print this and exit
+
+Exit codes: 0 stopped or checked, 1 crashed, 2 wrong arguments or configuration,
+3 cannot listen.
+`;
+
+const EXIT = { ok: 0, crashed: 1, misconfigured: 2, cannotListen: 3 } as const;
+
+/** Time that running calls get after a crash: the state of the process is in doubt. */
+const CRASH_DRAIN_MS = 5000;
+
+interface Arguments {
+  config?: string;
+  grpc?: string;
+  http?: string;
+  "log-level"?: string;
+  insecure?: boolean;
+  check?: boolean;
+  version?: boolean;
+  help?: boolean;
+}
+
+function parseArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      config: { type: "string" },
+      grpc: { type: "string" },
+      http: { type: "string" },
+      "log-level": { type: "string" },
+      insecure: { type: "boolean" },
+      check: { type: "boolean" },
+      version: { type: "boolean" },
+      help: { type: "boolean" },
+    },
+  });
+  return values;
+}
+
+async function main(): Promise<void> {
+  let args: Arguments;
+  try {
+    args = parseArguments();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    process.exitCode = EXIT.misconfigured;
+    return;
+  }
+  if (args.help === true) {
+    process.stdout.write(HELP);
+    return;
+  }
+  if (args.version === true) {
+    process.stdout.write(`sluice ${version()}\n`);
+    return;
+  }
+  const prepared = prepare(args);
+  if (prepared === undefined) {
+    process.exitCode = EXIT.misconfigured;
+    return;
+  }
+  if (args.check === true) {
+    process.stdout.write("The configuration is good.\n");
+    return;
+  }
+  await run(args, prepared);
+}
+
+type Prepared = NonNullable<ReturnType<typeof prepare>>;
+
+/** Everything that the configuration says, checked. Writes what is wrong to standard error. */
+function prepare(args: Arguments) {
+  try {
+    const config = args.config === undefined ? emptyConfig() : loadConfig(args.config);
+    const problems: Problem[] = [];
+    const providers =
+      args.config === undefined
+        ? providersFromEnvironment(known, processEnvironment)
+        : toProviderSettings(config, known, processEnvironment, problems);
+    checkModels(config, new Set(Object.keys(config.providers)), problems);
+    if (problems.length > 0) throw new ConfigError(problems);
+    const flags = { grpc: args.grpc, http: args.http, logLevel: args["log-level"] };
+    return { config, providers, settings: toSettings(config, flags), tls: readTls(config) };
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    reportConfigError(error);
+    return undefined;
+  }
+}
+
+function reportConfigError(error: ConfigError): void {
+  process.stderr.write(`The configuration cannot be used:\n${error.message.replace(/^/gm, "  ")}\n`);
+}
+
+async function run(args: Arguments, { config, providers, settings, tls }: Prepared): Promise<void> {
+  const log = createLog(settings.logLevel);
+  const simulator = args.config === undefined ? await startSimulator() : undefined;
+  let gateway: Gateway;
+  try {
+    gateway = await openGateway({
+      settings,
+      tls,
+      log,
+      providers: simulator === undefined ? providers : [...providers, simulator.provider],
+      models: config.models,
+      insecure: args.insecure === true,
+      clock: systemClock,
+      random: Math.random,
+    });
+  } catch (error) {
+    await simulator?.close();
+    if (error instanceof ConfigError) {
+      reportConfigError(error);
+      process.exitCode = EXIT.misconfigured;
+      return;
+    }
+    log.fatal({ error }, "cannot listen");
+    process.exitCode = EXIT.cannotListen;
+    return;
+  }
+
+  let exitCode: number = EXIT.ok;
+  const stop = (drainMs: number): void => {
+    void gateway
+      .stop(drainMs)
+      .then(() => simulator?.close())
+      .finally(() => process.exit(exitCode));
+  };
+  for (const signal of ["SIGTERM", "SIGINT"] as const) {
+    process.on(signal, () => {
+      log.info({ signal }, "asked to stop");
+      stop(settings.drainTimeoutMs);
+    });
+  }
+  process.on("SIGHUP", () => log.warn("this version reads its configuration only at the start; restart to change it"));
+  stopOnCrash(log, () => {
+    exitCode = EXIT.crashed;
+    stop(CRASH_DRAIN_MS);
+  });
+
+  log.info({ grpc: gateway.grpcAddress, http: gateway.httpAddress, version: version(), pid: process.pid }, "ready");
+  if (simulator !== undefined) process.stdout.write(`${tryCommand(gateway.grpcAddress)}\n`);
+}
+
+/** What nobody caught is a defect: it is logged, the calls that still run get a moment, and the process ends. */
+function stopOnCrash(log: Log, stop: () => void): void {
+  const crash = (kind: string) => (error: unknown) => {
+    log.fatal({ error, kind }, "crashed");
+    stop();
+  };
+  process.on("uncaughtException", crash("uncaught exception"));
+  process.on("unhandledRejection", crash("unhandled rejection"));
+}
+
+/** The provider that answers without any key. Loaded only when it is wanted. */
+async function startSimulator(): Promise<{ provider: ProviderSettings; close(): Promise<void> }> {
+  const { openSimulator } = await import("./simulator/server.ts");
+  const simulator = await openSimulator();
+  return {
+    provider: {
+      name: "simulator",
+      preset: undefined,
+      dialect: "openai-chat",
+      baseUrl: simulator.url,
+      key: undefined,
+      headers: {},
+      apiVersion: undefined,
+      maxConnections: 256,
+    },
+    close: () => simulator.close(),
+  };
+}
+
+function tryCommand(grpcAddress: string): string {
+  const request = {
+    attribution: { feature: "first-call" },
+    prompt: { model: "simulator/echo", messages: [{ role: "ROLE_USER", parts: [{ text: "Hello" }] }] },
+  };
+  return `Try: npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' http://${grpcAddress}/sluice.v1.GatewayService/Complete`;
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  return String((JSON.parse(text) as { version: unknown }).version);
+}
+
+await main();

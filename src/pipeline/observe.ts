@@ -1,0 +1,62 @@
+import { create } from "@bufbuild/protobuf";
+import type { Call, Stage } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { CallFailureSchema, ErrorReason, type StreamEnd } from "../domain/contract.ts";
+import { type GatewayError, toGatewayError } from "../domain/error.ts";
+import type { ChatEvent } from "../domain/event.ts";
+import type { CallObserver } from "../telemetry/observer.ts";
+
+/**
+ * The outermost stage: reports each call exactly once, however it ends, and gives a failure the list of what was
+ * tried. A caller that leaves in the middle is a cancelled call, not a failed one.
+ */
+export function observe(clock: Clock, observers: readonly CallObserver[]): Stage<Call> {
+  return (next) =>
+    async function* (call): AsyncGenerator<ChatEvent> {
+      const startedAt = clock.now();
+      let firstEventAt: number | undefined;
+      let end: StreamEnd | undefined;
+      let failure: GatewayError | undefined;
+      try {
+        for await (const event of next(call)) {
+          firstEventAt ??= clock.now();
+          if (event.case === "end") end = event.value;
+          yield event;
+        }
+      } catch (thrown) {
+        failure = toGatewayError(thrown);
+        const partial = firstEventAt !== undefined;
+        failure.failure = create(CallFailureSchema, { requestId: call.id, attempts: call.attempts, partial });
+        throw failure;
+      } finally {
+        const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
+        const record = {
+          requestId: call.id,
+          attribution: call.attribution,
+          model: call.prompt.model,
+          delivery: call.delivery,
+          outcome: cancelled
+            ? ("cancelled" as const)
+            : failure === undefined
+              ? ("answered" as const)
+              : ("failed" as const),
+          reason: cancelled ? ErrorReason.CANCELLED : (failure?.reason ?? ErrorReason.UNSPECIFIED),
+          error: cancelled ? undefined : failure,
+          provider: end?.provider ?? call.attempts.at(-1)?.provider,
+          servedModel: end?.model,
+          finishReason: end?.finishReason,
+          usage: end?.usage,
+          attempts: call.attempts,
+          latencyMs: clock.now() - startedAt,
+          timeToFirstEventMs: firstEventAt === undefined ? undefined : firstEventAt - startedAt,
+        };
+        for (const observer of observers) {
+          try {
+            observer.callEnded(record);
+          } catch {
+            // Watching never fails a call.
+          }
+        }
+      }
+    };
+}

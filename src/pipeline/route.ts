@@ -1,0 +1,52 @@
+import type { Call, Stage } from "../domain/call.ts";
+import { ErrorReason } from "../domain/contract.ts";
+import { GatewayError, invalidRequest } from "../domain/error.ts";
+import type { Provider, Target } from "../provider/provider.ts";
+import { findNearest } from "../routing/nearest.ts";
+import type { RoutedCall } from "./stages.ts";
+
+export interface Routes {
+  readonly providers: ReadonlyMap<string, Provider>;
+  /** Names that callers may use instead of `provider/model`; they come first. */
+  readonly aliases: ReadonlyMap<string, readonly Target[]>;
+}
+
+/** Finds where a call can go. Throws `MODEL_NOT_FOUND` naming the nearest names. */
+export function route(routes: Routes): Stage<Call, RoutedCall> {
+  return (next) => (call) => {
+    for (const name of Object.keys(call.prompt.providerOptions)) {
+      if (!routes.providers.has(name)) {
+        const field = `prompt.provider_options[${JSON.stringify(name)}]`;
+        throw invalidRequest([
+          { field, description: `no provider of this name is configured${suggest(name, routes.providers.keys())}` },
+        ]);
+      }
+    }
+    return next({ ...call, targets: resolve(call.prompt.model, routes) });
+  };
+}
+
+function resolve(name: string, { providers, aliases }: Routes): readonly Target[] {
+  const targets = aliases.get(name);
+  if (targets !== undefined) return targets;
+  const slash = name.indexOf("/");
+  const provider = slash > 0 ? providers.get(name.slice(0, slash)) : undefined;
+  const model = name.slice(slash + 1);
+  if (provider !== undefined && model !== "") return [{ provider, model }];
+  const shown = JSON.stringify(name.slice(0, 128));
+  throw new GatewayError(
+    ErrorReason.MODEL_NOT_FOUND,
+    slash > 0
+      ? `No model ${shown}: no provider ${JSON.stringify(name.slice(0, slash).slice(0, 64))} is configured${suggest(name.slice(0, slash), providers.keys())}`
+      : `No model ${shown}: give an alias from the configuration or "provider/model"${suggest(name, aliases.keys())}`,
+  );
+}
+
+function suggest(wrong: string, names: Iterable<string>): string {
+  const all = [...names];
+  const nearest = findNearest(wrong, all);
+  if (nearest.length > 0) return `; did you mean ${nearest.map((name) => JSON.stringify(name)).join(" or ")}?`;
+  if (all.length === 0) return "; there are none.";
+  const listed = all.slice(0, 8).map((name) => JSON.stringify(name));
+  return `; there are ${listed.join(", ")}${all.length > listed.length ? " and others" : ""}.`;
+}

@@ -1,0 +1,88 @@
+import type { Citation, ProviderState, TokenLogprob } from "../domain/contract.ts";
+import { type BlockKind, blockDeltaEvent, blockEndEvent, blockStartEvent, type ChatEvent } from "../domain/event.ts";
+
+const TEXT: BlockKind = { case: "text", value: { $typeName: "sluice.v1.TextBlock" } };
+const REASONING: BlockKind = { case: "reasoning", value: { $typeName: "sluice.v1.ReasoningBlock" } };
+
+type Prose = "text" | "reasoning";
+
+/**
+ * Numbers, opens and closes the blocks of one answer. Text and reasoning alternate: one closes the other. Tool calls
+ * stay open to the end, because their arguments may come interleaved.
+ */
+export class BlockWriter {
+  #next = 0;
+  #prose: { readonly kind: Prose; readonly index: number } | undefined;
+  readonly #tools = new Set<number>();
+  #states = new Map<number, ProviderState>();
+  #events: ChatEvent[] = [];
+
+  /** Events since the last call. */
+  take(): readonly ChatEvent[] {
+    if (this.#events.length === 0) return NO_EVENTS;
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+
+  prose(kind: Prose, text: string, logprobs?: TokenLogprob[], citations?: Citation[]): void {
+    if (this.#prose?.kind !== kind) {
+      this.#closeProse();
+      this.#prose = { kind, index: this.#open(kind === "text" ? TEXT : REASONING) };
+    }
+    this.#events.push(blockDeltaEvent(this.#prose.index, text, logprobs, citations));
+  }
+
+  /** Opens a tool call and returns its index. */
+  tool(callId: string, name: string): number {
+    this.#closeProse();
+    const index = this.#open({ case: "toolCall", value: { $typeName: "sluice.v1.ToolCallBlock", callId, name } });
+    this.#tools.add(index);
+    return index;
+  }
+
+  toolArguments(index: number, text: string): void {
+    this.#events.push(blockDeltaEvent(index, text));
+  }
+
+  /** To give with the block's end. */
+  state(index: number, state: ProviderState): void {
+    this.#states.set(index, state);
+  }
+
+  /** Attaches state to the open block of reasoning, opening one if there is none. */
+  reasoningState(state: ProviderState): void {
+    if (this.#prose?.kind !== "reasoning") {
+      this.#closeProse();
+      this.#prose = { kind: "reasoning", index: this.#open(REASONING) };
+    }
+    this.state(this.#prose.index, state);
+  }
+
+  get hasTools(): boolean {
+    return this.#tools.size > 0;
+  }
+
+  closeAll(): void {
+    this.#closeProse();
+    for (const index of this.#tools) this.#close(index);
+  }
+
+  #open(block: BlockKind): number {
+    const index = this.#next++;
+    this.#events.push(blockStartEvent(index, block));
+    return index;
+  }
+
+  #closeProse(): void {
+    if (this.#prose === undefined) return;
+    this.#close(this.#prose.index);
+    this.#prose = undefined;
+  }
+
+  #close(index: number): void {
+    this.#events.push(blockEndEvent(index, this.#states.get(index)));
+  }
+}
+
+const NO_EVENTS: readonly ChatEvent[] = [];

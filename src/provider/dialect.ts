@@ -1,0 +1,63 @@
+import type { Delivery } from "../domain/call.ts";
+import type { Prompt } from "../domain/contract.ts";
+import type { GatewayError } from "../domain/error.ts";
+import type { ChatEvent } from "../domain/event.ts";
+import type { HeaderValue } from "../wire/send.ts";
+import type { Frame } from "../wire/sse.ts";
+
+/** Whom a body is written for. */
+export interface DialectTarget {
+  /** Name of the provider, as configured: the key of `prompt.provider_options`. */
+  readonly provider: string;
+  readonly model: string;
+}
+
+/** A request as its dialect writes it: the endpoint adds address and key. */
+export interface EncodedRequest {
+  /** Path below the endpoint's base URL, with its query. */
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+export interface DecodeOptions {
+  /** Model asked for: the answer's, where the wire does not say. */
+  readonly model: string;
+  /** The answer comes as one frame, its whole body. */
+  readonly whole: boolean;
+  /** Mints an id for the n-th tool call of an answer whose wire has none. */
+  mintCallId(n: number): string;
+}
+
+/**
+ * Turns one answer's frames into events. A state machine without waiting, so that splitting the bytes elsewhere
+ * cannot change what comes out, and a whole answer goes through the same code as a streamed one.
+ */
+export interface Decoder {
+  /** Throws a `GatewayError` for an error in the stream or what is no answer at all. */
+  push(frame: Frame): readonly ChatEvent[];
+  /** No frame follows. Throws `UPSTREAM_TRUNCATED` unless the answer is whole. */
+  finish(): readonly ChatEvent[];
+  /** The wire said that nothing follows: what still comes is to be ignored. */
+  readonly ended: boolean;
+  /** The model said that it is done; only usage and the like may follow. */
+  readonly finishing: boolean;
+}
+
+export interface ErrorHead {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, HeaderValue>>;
+}
+
+/**
+ * How a provider's bodies are written. Pure: no sockets, clocks or environment. Data only decides what differs
+ * between the providers that share it.
+ */
+export interface Dialect {
+  readonly name: string;
+  /** Throws `FEATURE_UNSUPPORTED` naming the field; never leaves out what was asked for. */
+  encode(prompt: Prompt, target: DialectTarget, delivery: Delivery): EncodedRequest;
+  createDecoder(options: DecodeOptions): Decoder;
+  /** Explains an answer that is no success. `wallNow`: ms since 1970, to read dates in retry hints. */
+  explain(head: ErrorHead, body: string, wallNow: number): GatewayError;
+}

@@ -1,0 +1,184 @@
+import { Buffer } from "node:buffer";
+import {
+  type Audio,
+  type File,
+  type Image,
+  ImageDetail,
+  type Message,
+  type Part,
+  Role,
+  type ToolResult,
+} from "../../domain/contract.ts";
+import type { DialectTarget } from "../dialect.ts";
+import { asArray, parseJson } from "../json.ts";
+import { unsupported } from "../unsupported.ts";
+import { DIALECT } from "./decode.ts";
+import type { Quirks } from "./quirks.ts";
+import type { WireContentPart, WireMessage, WireToolCall } from "./wire-types.ts";
+
+/** Formats that the wire names for sound; the rest it does not take. */
+const audioFormats: Readonly<Record<string, string>> = {
+  "audio/wav": "wav",
+  "audio/x-wav": "wav",
+  "audio/wave": "wav",
+  "audio/vnd.wave": "wav",
+  "audio/mpeg": "mp3",
+  "audio/mp3": "mp3",
+};
+
+export function encodeMessages(messages: readonly Message[], target: DialectTarget, quirks: Quirks): WireMessage[] {
+  return messages.flatMap((message, at) => {
+    const field = `prompt.messages[${at}]`;
+    switch (message.role) {
+      case Role.SYSTEM:
+        return [{ role: "system" as const, content: encodeContent(message.parts, field, target, quirks) }];
+      case Role.ASSISTANT:
+        return [encodeAssistant(message, field, target, quirks)];
+      case Role.TOOL:
+        return message.parts.map((part, n) => {
+          if (part.content.case !== "toolResult") throw unsupported(`${field}.parts[${n}]`, target);
+          return encodeToolResult(part.content.value, `${field}.parts[${n}].tool_result`, target, quirks);
+        });
+      default:
+        return [{ role: "user" as const, content: encodeContent(message.parts, field, target, quirks) }];
+    }
+  });
+}
+
+/** One text is a string, as every server takes it; anything else is a list. */
+function encodeContent(
+  parts: readonly Part[],
+  field: string,
+  target: DialectTarget,
+  quirks: Quirks,
+): string | WireContentPart[] {
+  const [first] = parts;
+  const marked = quirks.cacheControl && parts.some((part) => part.cacheBreakpoint !== undefined);
+  if (parts.length === 1 && first?.content.case === "text" && !marked) return first.content.value;
+  const list = parts.map((part, n) => {
+    const encoded = encodePart(part, `${field}.parts[${n}]`, target, quirks);
+    return quirks.cacheControl && part.cacheBreakpoint !== undefined
+      ? { ...encoded, cache_control: { type: "ephemeral" } }
+      : encoded;
+  });
+  if (quirks.textLists || list.some((part) => part.type !== "text")) return list;
+  return list.map((part) => String(part.text)).join("\n");
+}
+
+function encodePart(part: Part, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
+  const { content } = part;
+  switch (content.case) {
+    case "text":
+      return { type: "text", text: content.value };
+    case "image":
+      return encodeImage(content.value, `${field}.image`, target, quirks);
+    case "audio":
+      return encodeAudio(content.value, `${field}.audio`, target, quirks);
+    case "file":
+      return encodeFile(content.value, `${field}.file`, target, quirks);
+    default:
+      throw unsupported(`${field}.${content.case ?? "content"}`, target);
+  }
+}
+
+function dataUri(mimeType: string, data: Uint8Array): string {
+  return `data:${mimeType};base64,${base64(data)}`;
+}
+
+function base64(data: Uint8Array): string {
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
+}
+
+function encodeImage(image: Image, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
+  const byUri = image.source.case === "uri";
+  if (quirks.unsupported.has("image") || (byUri && quirks.unsupported.has("image.uri"))) {
+    throw unsupported(byUri ? `${field}.uri` : field, target, "send its bytes, leave it out or choose another model");
+  }
+  const url = image.source.case === "data" ? dataUri(image.mimeType, image.source.value) : (image.source.value ?? "");
+  const detail = { [ImageDetail.LOW]: "low", [ImageDetail.HIGH]: "high" }[image.detail as number];
+  return { type: "image_url", image_url: { url, ...(detail === undefined ? {} : { detail }) } };
+}
+
+function encodeAudio(audio: Audio, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
+  if (quirks.unsupported.has("audio")) throw unsupported(field, target);
+  if (audio.source.case !== "data") throw unsupported(`${field}.uri`, target, "send its bytes instead");
+  const format = audioFormats[audio.mimeType.toLowerCase()];
+  if (format === undefined) throw unsupported(`${field}.mime_type`, target, "send audio/wav or audio/mpeg");
+  return { type: "input_audio", input_audio: { data: base64(audio.source.value), format } };
+}
+
+function encodeFile(file: File, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
+  const { source } = file;
+  if (source.case === "uri") {
+    if (quirks.fileUri === undefined)
+      throw unsupported(`${field}.uri`, target, "send its bytes or choose another model");
+    return quirks.fileUri(source.value, file.filename);
+  }
+  if (quirks.unsupported.has("file")) throw unsupported(field, target);
+  if (source.case === "providerFileId") return { type: "file", file: { file_id: source.value } };
+  const data = source.value ?? new Uint8Array();
+  return { type: "file", file: { filename: file.filename || "file", file_data: dataUri(file.mimeType, data) } };
+}
+
+/**
+ * An earlier answer. Its reasoning goes back only where the wire has a place for it: an answer of another provider
+ * may be given back to any.
+ */
+function encodeAssistant(message: Message, field: string, target: DialectTarget, quirks: Quirks): WireMessage {
+  const texts: Part[] = [];
+  const calls: WireToolCall[] = [];
+  const reasoning: string[] = [];
+  const details: unknown[] = [];
+  message.parts.forEach((part, n) => {
+    const own = part.providerState?.dialect === DIALECT ? parseJson(part.providerState.data) : undefined;
+    switch (part.content.case) {
+      case "text":
+        texts.push(part);
+        break;
+      case "toolCall": {
+        const { callId, name, argumentsJson } = part.content.value;
+        calls.push({
+          id: callId,
+          type: "function",
+          function: { name, arguments: argumentsJson || "{}" },
+          ...(own === undefined ? {} : { extra_content: own }),
+        });
+        break;
+      }
+      case "reasoning":
+        reasoning.push(part.content.value.text);
+        details.push(...asArray(own));
+        break;
+      default:
+        throw unsupported(`${field}.parts[${n}].${part.content.case ?? "content"}`, target);
+    }
+  });
+  const encoded: WireMessage = { role: "assistant" };
+  const content = texts.length === 0 ? null : encodeContent(texts, field, target, quirks);
+  const thought = reasoning.join("");
+  if (thought !== "" && quirks.reasoningField === "thinking-part") {
+    const thinking: WireContentPart = { type: "thinking", thinking: [{ type: "text", text: thought }] };
+    const rest = typeof content === "string" ? [{ type: "text", text: content }] : (content ?? []);
+    encoded.content = [thinking, ...rest];
+  } else {
+    encoded.content = content;
+    if (thought !== "" && quirks.reasoningField !== undefined) encoded[quirks.reasoningField] = thought;
+  }
+  if (details.length > 0 && quirks.reasoningField === "reasoning") encoded.reasoning_details = details;
+  if (calls.length > 0) encoded.tool_calls = calls;
+  return encoded;
+}
+
+function encodeToolResult(result: ToolResult, field: string, target: DialectTarget, quirks: Quirks): WireMessage {
+  const texts = result.parts.map((part, n) => {
+    if (part.content.case !== "text") {
+      throw unsupported(`${field}.parts[${n}].${part.content.case ?? "content"}`, target, "give the result as text");
+    }
+    return part.content.value;
+  });
+  const content =
+    texts.length <= 1 || !quirks.textLists
+      ? texts.join("\n")
+      : texts.map((text): WireContentPart => ({ type: "text", text }));
+  return { role: "tool", tool_call_id: result.callId, content };
+}

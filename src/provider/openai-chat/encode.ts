@@ -1,0 +1,175 @@
+import type { Delivery } from "../../domain/call.ts";
+import { type Prompt, type Tool, type ToolChoice, ToolChoiceMode } from "../../domain/contract.ts";
+import { invalidRequest } from "../../domain/error.ts";
+import type { DialectTarget, EncodedRequest } from "../dialect.ts";
+import { asRecord, type JsonRecord, parseJson } from "../json.ts";
+import { unsupported } from "../unsupported.ts";
+import { encodeMessages } from "./encode-messages.ts";
+import type { Feature, Quirks } from "./quirks.ts";
+import type { WireRequestBody } from "./wire-types.ts";
+
+/** What `provider_options` may not set: the contract says it, or the answer could not be told in its terms. */
+const RESERVED = new Set(["model", "messages", "stream", "stream_options", "n", "functions", "function_call"]);
+
+/** Writes a prompt as the body of a chat completion. */
+export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery, quirks: Quirks): EncodedRequest {
+  const has = (feature: Feature, field: string = feature): void => {
+    if (quirks.unsupported.has(feature)) throw unsupported(`prompt.${field}`, target);
+  };
+  const body: WireRequestBody = {
+    model: target.model,
+    messages: encodeMessages(prompt.messages, target, quirks),
+  };
+  if (delivery === "stream") {
+    body.stream = true;
+    if (quirks.askForUsage) body.stream_options = { include_usage: true };
+  }
+  if (prompt.tools.length > 0) {
+    has("tools");
+    body.tools = prompt.tools.map(encodeTool);
+  }
+  if (prompt.toolChoice !== undefined) body.tool_choice = encodeToolChoice(prompt.toolChoice, quirks, has);
+  if (prompt.parallelToolCalls !== undefined) {
+    has("parallel_tool_calls");
+    body.parallel_tool_calls = prompt.parallelToolCalls;
+  }
+  if (prompt.maxOutputTokens !== undefined) body[quirks.maxTokensField] = prompt.maxOutputTokens;
+  if (prompt.temperature !== undefined) body.temperature = prompt.temperature;
+  if (prompt.topP !== undefined) body.top_p = prompt.topP;
+  if (prompt.topK !== undefined) {
+    has("top_k");
+    body.top_k = prompt.topK;
+  }
+  if (prompt.stopSequences.length > 0) body.stop = prompt.stopSequences;
+  if (prompt.seed !== undefined) {
+    has("seed");
+    body[quirks.seedField] = safeInteger(prompt.seed);
+  }
+  if (prompt.frequencyPenalty !== undefined) {
+    has("frequency_penalty");
+    body.frequency_penalty = prompt.frequencyPenalty;
+  }
+  if (prompt.presencePenalty !== undefined) {
+    has("presence_penalty");
+    body.presence_penalty = prompt.presencePenalty;
+  }
+  if (prompt.logprobs !== undefined) {
+    has("logprobs");
+    body.logprobs = true;
+    if (prompt.logprobs.top > 0) body.top_logprobs = prompt.logprobs.top;
+  }
+  const format = encodeResponseFormat(prompt, has);
+  if (format !== undefined) body.response_format = format;
+  Object.assign(body, encodeReasoning(prompt, target, quirks));
+  addProviderOptions(body, prompt, target);
+  return {
+    path: "/chat/completions",
+    headers: {
+      "content-type": "application/json",
+      accept: delivery === "stream" ? "text/event-stream" : "application/json",
+    },
+    body: JSON.stringify(body),
+  };
+}
+
+type Has = (feature: Feature, field?: string) => void;
+
+function encodeTool(tool: Tool, at: number): JsonRecord {
+  const { name, description, strict } = tool;
+  const schema = tool.parametersJsonSchema;
+  return {
+    type: "function",
+    function: {
+      name,
+      ...(description === "" ? {} : { description }),
+      ...(schema === "" ? {} : { parameters: parseSchema(schema, `prompt.tools[${at}].parameters_json_schema`) }),
+      ...(strict === undefined ? {} : { strict }),
+    },
+  };
+}
+
+function parseSchema(json: string, field: string): JsonRecord {
+  const schema = asRecord(parseJson(json));
+  if (schema === undefined) throw invalidRequest([{ field, description: "is no JSON object" }]);
+  return schema;
+}
+
+function encodeToolChoice(choice: ToolChoice, quirks: Quirks, has: Has): unknown {
+  if (choice.choice.case === "toolName") {
+    has("tool_choice.tool_name");
+    return { type: "function", function: { name: choice.choice.value } };
+  }
+  switch (choice.choice.value) {
+    case ToolChoiceMode.NONE:
+      has("tool_choice.none", "tool_choice.mode");
+      return "none";
+    case ToolChoiceMode.REQUIRED:
+      has("tool_choice.required", "tool_choice.mode");
+      return quirks.requiredWord;
+    default:
+      return "auto";
+  }
+}
+
+function encodeResponseFormat(prompt: Prompt, has: Has): JsonRecord | undefined {
+  const format = prompt.responseFormat?.format;
+  switch (format?.case) {
+    case "jsonObject":
+      has("response_format.json_object");
+      return { type: "json_object" };
+    case "jsonSchema": {
+      has("response_format.json_schema");
+      const { name, description, strict, schemaJson } = format.value;
+      return {
+        type: "json_schema",
+        json_schema: {
+          name: name || "response",
+          ...(description === "" ? {} : { description }),
+          schema: parseSchema(schemaJson, "prompt.response_format.json_schema.schema_json"),
+          ...(strict === undefined ? {} : { strict }),
+        },
+      };
+    }
+    default:
+      return undefined;
+  }
+}
+
+function encodeReasoning(prompt: Prompt, target: DialectTarget, quirks: Quirks): JsonRecord {
+  const amount = prompt.reasoning?.amount;
+  switch (amount?.case) {
+    case "effort": {
+      const fields = quirks.efforts[amount.value];
+      if (fields === undefined) throw unsupported("prompt.reasoning.effort", target, "choose another effort or model");
+      return fields;
+    }
+    case "budgetTokens": {
+      if (quirks.reasoningBudget === undefined) {
+        throw unsupported("prompt.reasoning.budget_tokens", target, "give an effort instead or choose another model");
+      }
+      return quirks.reasoningBudget(amount.value);
+    }
+    default:
+      return {};
+  }
+}
+
+function addProviderOptions(body: WireRequestBody, prompt: Prompt, target: DialectTarget): void {
+  const options = prompt.providerOptions[target.provider];
+  if (options === undefined) return;
+  for (const [name, value] of Object.entries(options)) {
+    if (RESERVED.has(name) || Object.hasOwn(body, name)) {
+      const field = `prompt.provider_options[${JSON.stringify(target.provider)}].${name}`;
+      throw invalidRequest([{ field, description: "is written by Sluice from the contract's own fields" }]);
+    }
+    // Not by assignment: `__proto__` as a name would set the prototype.
+    Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
+  }
+}
+
+/** JSON numbers above 2^53 lose digits in most readers. */
+function safeInteger(seed: bigint): number {
+  const number = Number(seed);
+  if (Number.isSafeInteger(number)) return number;
+  throw invalidRequest([{ field: "prompt.seed", description: "is beyond ±2^53, which JSON cannot carry exactly" }]);
+}

@@ -1,0 +1,48 @@
+import type { Usage } from "../../domain/contract.ts";
+import { asCount, asRecord } from "../json.ts";
+
+/**
+ * Reads a usage object in the contract's sense: output includes reasoning. Cached tokens hide under four names:
+ * `prompt_tokens_details.cached_tokens` (OpenAI and most), `cached_tokens` (Moonshot, Together), `num_cached_tokens`
+ * (Mistral) and `prompt_cache_hit_tokens` (DeepSeek). Seen in recorded answers up to 2026-11.
+ */
+export function readUsage(value: unknown): Usage | undefined {
+  const usage = asRecord(value);
+  const input = asCount(usage?.prompt_tokens);
+  const output = asCount(usage?.completion_tokens);
+  if (usage === undefined || (input === undefined && output === undefined)) return undefined;
+  const inputDetails = asRecord(usage.prompt_tokens_details);
+  const outputDetails = asRecord(usage.completion_tokens_details);
+  const reasoning = asCount(outputDetails?.reasoning_tokens);
+  const cacheRead =
+    asCount(inputDetails?.cached_tokens) ??
+    asCount(usage.cached_tokens) ??
+    asCount(usage.num_cached_tokens) ??
+    asCount(usage.prompt_cache_hit_tokens);
+  return {
+    $typeName: "sluice.v1.Usage",
+    estimated: false,
+    ...defined("inputTokens", input),
+    ...defined("cacheReadTokens", cacheRead),
+    ...defined("cacheWriteTokens", asCount(inputDetails?.cache_write_tokens)),
+    ...defined("outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens))),
+    ...defined("reasoningTokens", reasoning),
+    ...defined("inputAudioTokens", asCount(inputDetails?.audio_tokens)),
+    ...defined("outputAudioTokens", asCount(outputDetails?.audio_tokens)),
+  };
+}
+
+/** xAI counts reasoning beside `completion_tokens`, the others inside; the total tells which (2026-11). */
+function withReasoning(
+  input: number | undefined,
+  output: number | undefined,
+  reasoning: number | undefined,
+  total: number | undefined,
+): number | undefined {
+  if (output === undefined || reasoning === undefined || reasoning === 0) return output;
+  return total !== undefined && total === (input ?? 0) + output + reasoning ? output + reasoning : output;
+}
+
+function defined<K extends keyof Usage>(key: K, value: number | undefined): { [P in K]?: number } {
+  return value === undefined ? {} : ({ [key]: value } as { [P in K]: number });
+}

@@ -1,0 +1,86 @@
+import type { Call } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import type { Secret } from "../domain/secret.ts";
+import { type ConnectionOptions, Connections } from "../wire/send.ts";
+import type { Dialect } from "./dialect.ts";
+import { type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
+
+export interface ProviderOptions extends ConnectionOptions {
+  /** As callers and logs name it. */
+  readonly name: string;
+  readonly dialect: Dialect;
+  /** Address before the dialect's own path. */
+  readonly baseUrl: string;
+  readonly key: Secret | undefined;
+  readonly keyHeader: "authorization" | "api-key";
+  readonly headers: Readonly<Record<string, string>>;
+  /** Azure's way with deployments: the model goes into the path, the version into the query. */
+  readonly apiVersion: string | undefined;
+  readonly limits: ResponseLimits;
+  readonly clock: Clock;
+}
+
+/** Where a call can go: a provider and a model of it. */
+export interface Target {
+  readonly provider: Provider;
+  readonly model: string;
+}
+
+/** A configured place to send calls to: a dialect, an address, a key and the connections. Must be closed. */
+export class Provider {
+  readonly name: string;
+  readonly #options: ProviderOptions;
+  readonly #connections: Connections;
+  readonly #basePath: string;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(options: ProviderOptions) {
+    const url = new URL(options.baseUrl);
+    this.name = options.name;
+    this.#options = options;
+    this.#basePath = url.pathname.replace(/\/+$/, "");
+    this.#connections = new Connections(url.origin, options);
+    this.#headers = {
+      ...options.headers,
+      "accept-encoding": "identity",
+      ...keyHeaders(options),
+      "user-agent": "sluice",
+    };
+  }
+
+  /** Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves. */
+  prepare(call: Call, model: string, onHead: () => void): UpstreamCall {
+    const { dialect, clock, limits } = this.#options;
+    const encoded = dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
+    return new UpstreamCall({
+      dialect,
+      clock,
+      limits,
+      model,
+      onHead,
+      connections: this.#connections,
+      delivery: call.delivery,
+      request: {
+        path: this.#basePath + this.#path(encoded.path, model),
+        headers: { ...encoded.headers, ...this.#headers },
+        body: encoded.body,
+      },
+      mintCallId: (n) => `call_${call.id.replaceAll("-", "").slice(-12)}_${n}`,
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.#connections.close();
+  }
+
+  #path(path: string, model: string): string {
+    const { apiVersion } = this.#options;
+    if (apiVersion === undefined) return path;
+    return `/deployments/${encodeURIComponent(model)}${path}?api-version=${encodeURIComponent(apiVersion)}`;
+  }
+}
+
+function keyHeaders({ key, keyHeader }: ProviderOptions): Record<string, string> {
+  if (key === undefined) return {};
+  return { [keyHeader]: keyHeader === "authorization" ? `Bearer ${key.reveal()}` : key.reveal() };
+}

@@ -1,0 +1,14 @@
+import { ErrorReason } from "../domain/contract.ts";
+import { GatewayError } from "../domain/error.ts";
+import type { DialectTarget } from "./dialect.ts";
+
+/** What a target cannot do. `field` is the contract's path of what was asked for. */
+export function unsupported(
+  field: string,
+  target: DialectTarget,
+  advice = "leave it out or choose another model",
+): GatewayError {
+  return new GatewayError(ErrorReason.FEATURE_UNSUPPORTED, `${field}: ${target.provider} cannot do this; ${advice}.`, {
+    violations: [{ field, description: `not supported by ${target.provider}` }],
+  });
+}

@@ -1,0 +1,184 @@
+import type { Delivery } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { ErrorReason } from "../domain/contract.ts";
+import { GatewayError } from "../domain/error.ts";
+import type { ChatEvent } from "../domain/event.ts";
+import { decompress, type Read } from "../wire/decompress.ts";
+import {
+  type Connections,
+  type Exchange,
+  readAll,
+  responseTooLarge,
+  type WireHead,
+  type WireRequest,
+} from "../wire/send.ts";
+import { createSseParser } from "../wire/sse.ts";
+import type { Decoder, Dialect } from "./dialect.ts";
+import { quoteHtml } from "./quote.ts";
+
+export interface ResponseLimits {
+  /** Longest answer, decompressed. */
+  readonly maxResponseBytes: number;
+  /** Longest single event of a stream, in characters. */
+  readonly maxEventBytes: number;
+}
+
+/** Error bodies are read to here; what is longer is no message. */
+const MAX_ERROR_BYTES = 64 * 1024;
+
+/**
+ * How long a stream may stay open after the model said that it is done. Servers that send neither `[DONE]` nor the
+ * end of the body would otherwise hold every call until its timeout; usage comes within this time.
+ */
+const FINISH_GRACE_MS = 1000;
+
+/** How long the rest of a body may take that is read only to keep its connection. */
+const DISCARD_MS = 1000;
+
+const GRACE_OVER = new GatewayError(ErrorReason.UPSTREAM_TIMEOUT, "The upstream said it was done and did not close.");
+const ABANDONED = new GatewayError(ErrorReason.CANCELLED, "The answer is no longer wanted.");
+
+export interface UpstreamCallOptions {
+  readonly dialect: Dialect;
+  readonly connections: Connections;
+  readonly clock: Clock;
+  readonly limits: ResponseLimits;
+  readonly model: string;
+  readonly delivery: Delivery;
+  readonly request: WireRequest;
+  readonly mintCallId: (n: number) => string;
+  /** The head of a success arrived. */
+  readonly onHead: () => void;
+}
+
+/** One request to an upstream, as a stream of events. */
+export class UpstreamCall {
+  readonly #options: UpstreamCallOptions;
+  #exchange: Exchange | undefined;
+  #aborted: GatewayError | undefined;
+  #status = 0;
+  #released = false;
+
+  constructor(options: UpstreamCallOptions) {
+    this.#options = options;
+  }
+
+  /** HTTP status of the answer; 0 before there is one. */
+  get status(): number {
+    return this.#status;
+  }
+
+  /** Closes the upstream's socket now; who waits for events gets this error. */
+  abort(error: GatewayError): void {
+    this.#aborted ??= error;
+    this.#exchange?.abort(error);
+  }
+
+  /**
+   * The answer's events, up to its end. Throws a `GatewayError` for anything that is no whole answer. Leaving it
+   * early closes the upstream's socket. Call once.
+   */
+  async *events(): AsyncGenerator<ChatEvent> {
+    if (this.#aborted !== undefined) throw this.#aborted;
+    const { connections, dialect, clock, limits, model, mintCallId, request } = this.#options;
+    const exchange = connections.send(request);
+    this.#exchange = exchange;
+    let body: { read: Read; close(): void } | undefined;
+    try {
+      const head = await exchange.head();
+      this.#status = head.status;
+      if (head.status >= 300 && head.status < 400) throw redirected(head.status);
+      body = decompress(head.headers["content-encoding"], () => exchange.read());
+      if (head.status < 200 || head.status >= 300) {
+        throw dialect.explain(head, await readStart(body.read), clock.wallNow());
+      }
+      this.#options.onHead();
+      const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
+      if (contentType.includes("html")) throw page(head, await readStart(body.read));
+      const whole = !isStream(contentType, this.#options.delivery);
+      const decoder = dialect.createDecoder({ model, whole, mintCallId });
+      if (!whole) {
+        yield* this.#stream(exchange, body.read, decoder);
+      } else {
+        const data = (await readAll(body.read, limits.maxResponseBytes)).toString("utf8");
+        yield* decoder.push({ data });
+        yield* decoder.finish();
+      }
+    } finally {
+      body?.close();
+      if (!this.#released && !exchange.over) exchange.abort(ABANDONED);
+    }
+  }
+
+  async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<ChatEvent> {
+    const { limits } = this.#options;
+    const parser = createSseParser(limits.maxEventBytes);
+    let total = 0;
+    for (;;) {
+      const chunk = decoder.finishing ? await this.#readWithin(exchange, read, FINISH_GRACE_MS) : await read();
+      if (chunk === undefined) break;
+      total += chunk.length;
+      if (total > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
+      for (const frame of parser.push(chunk)) yield* decoder.push(frame);
+      if (decoder.ended) {
+        this.#release(exchange);
+        return;
+      }
+    }
+    for (const frame of parser.finish()) yield* decoder.push(frame);
+    yield* decoder.finish();
+  }
+
+  /** Reads on, but takes silence for the end. */
+  async #readWithin(exchange: Exchange, read: Read, ms: number): ReturnType<Read> {
+    const timer = this.#options.clock.schedule(ms, () => exchange.abort(GRACE_OVER));
+    try {
+      return await read();
+    } catch (error) {
+      if (error === GRACE_OVER) return undefined;
+      throw error;
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Lets the connection serve others, if the body ends soon. */
+  #release(exchange: Exchange): void {
+    if (exchange.over) return;
+    this.#released = true;
+    const timer = this.#options.clock.schedule(DISCARD_MS, () => exchange.abort(ABANDONED));
+    exchange.discard(() => timer.cancel());
+  }
+}
+
+function isStream(contentType: string, delivery: Delivery): boolean {
+  if (contentType.includes("event-stream")) return true;
+  return delivery === "stream" && !contentType.includes("json");
+}
+
+/** The beginning of an error's body, as text. */
+async function readStart(read: Read): Promise<string> {
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for (let chunk = await read(); chunk !== undefined && total < MAX_ERROR_BYTES; chunk = await read()) {
+    chunks.push(chunk);
+    total += chunk.length;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_ERROR_BYTES).toString("utf8");
+}
+
+function redirected(status: number): GatewayError {
+  return new GatewayError(
+    ErrorReason.UPSTREAM_REDIRECTED,
+    `The upstream redirected (${status}), which is refused because the key could leak. Correct the provider's base_url.`,
+    { metadata: { upstream_status: String(status) } },
+  );
+}
+
+function page(head: WireHead, html: string): GatewayError {
+  return new GatewayError(
+    ErrorReason.UPSTREAM_MALFORMED,
+    `The upstream answered ${head.status} with an HTML page instead of an answer: ${quoteHtml(html)}`,
+    { metadata: { upstream_status: String(head.status) } },
+  );
+}

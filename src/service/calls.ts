@@ -1,0 +1,90 @@
+import { randomUUID } from "node:crypto";
+import type { Call, Delivery } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { type CompleteRequest, ErrorReason, type StreamRequest } from "../domain/contract.ts";
+import { GatewayError, invalidRequest } from "../domain/error.ts";
+import type { RpcContext } from "./context.ts";
+
+export interface CallsOptions {
+  readonly clock: Clock;
+  /** Deadline of calls that bring none, ms from their arrival. */
+  readonly defaultDeadlineMs: number;
+}
+
+export interface OpenCall {
+  readonly call: Call;
+  readonly close: () => void;
+}
+
+/** The calls that are running: opens and closes them, and ends them all when the process stops. */
+export class Calls {
+  readonly #options: CallsOptions;
+  readonly #open = new Set<AbortController>();
+  #whenIdle: (() => void)[] = [];
+  #stopping: GatewayError | undefined;
+
+  constructor(options: CallsOptions) {
+    this.#options = options;
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  /** Makes a call of a request. `close` must be called, however it ends. */
+  open(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext, id: string): OpenCall {
+    const { attribution, prompt, handling } = request;
+    if (attribution === undefined || prompt === undefined) {
+      throw invalidRequest([{ field: "", description: "attribution and prompt are required" }]);
+    }
+    if (this.#stopping !== undefined) throw this.#stopping;
+    const { clock } = this.#options;
+    const timeoutMs = context.timeoutMs ?? this.#options.defaultDeadlineMs;
+    if (timeoutMs <= 0) throw deadlineExceeded();
+    const controller = new AbortController();
+    this.#open.add(controller);
+    controller.signal.addEventListener("abort", () => context.interrupt(), { once: true });
+    context.onGone(() => controller.abort(new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call.")));
+    const timer = clock.schedule(timeoutMs, () => controller.abort(deadlineExceeded()));
+    return {
+      call: {
+        id,
+        attribution,
+        prompt,
+        handling,
+        delivery,
+        signal: controller.signal,
+        deadline: clock.now() + timeoutMs,
+        attempts: [],
+      },
+      close: () => {
+        timer.cancel();
+        this.#open.delete(controller);
+        if (this.#open.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
+      },
+    };
+  }
+
+  /** Ends every running call now, and refuses those that still come, with this error. */
+  abortAll(error: GatewayError): void {
+    this.#stopping = error;
+    for (const controller of this.#open) controller.abort(error);
+  }
+
+  /** Resolves once no call is running. */
+  idle(): Promise<void> {
+    if (this.#open.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#whenIdle.push(resolve));
+  }
+}
+
+export function mintRequestId(): string {
+  return randomUUID();
+}
+
+function deadlineExceeded(): GatewayError {
+  return new GatewayError(
+    ErrorReason.DEADLINE_EXCEEDED,
+    "The call's deadline passed. Allow more time, or ask for a shorter answer.",
+  );
+}

@@ -1,0 +1,43 @@
+import type {
+  DescMethodBiDiStreaming,
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageShape,
+} from "@bufbuild/protobuf";
+
+/** What a door tells a method about its RPC. The same on both doors. */
+export interface RpcContext {
+  /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */
+  readonly timeoutMs: number | undefined;
+  /** Runs once if the caller goes away, or the door closes, before the RPC ended. */
+  onGone(listener: () => void): void;
+  /**
+   * The call is over though its answer is not: a door that waits for a slow reader must stop waiting, and take the
+   * error that comes next.
+   */
+  interrupt(): void;
+  /** Sets a header of the answer. Before the first message only. */
+  setHeader(name: string, value: string): void;
+}
+
+/** An implementation of a service, bound to both doors as it is. Failure is a thrown `GatewayError`. */
+export type ServiceObject<S extends DescService> = {
+  [K in keyof S["method"]]: S["method"][K] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, context: RpcContext) => Promise<MessageShape<O>>
+    : S["method"][K] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, context: RpcContext) => AsyncIterable<MessageShape<O>>
+      : S["method"][K] extends DescMethodBiDiStreaming<infer I, infer O>
+        ? (requests: AsyncIterable<MessageShape<I>>, context: RpcContext) => AsyncIterable<MessageShape<O>>
+        : never;
+};
+
+/** A service with its implementation, as the doors take it. */
+export interface BoundService {
+  readonly descriptor: DescService;
+  readonly implementation: ServiceObject<DescService>;
+}
+
+export function bind<S extends DescService>(descriptor: S, implementation: ServiceObject<S>): BoundService {
+  return { descriptor, implementation: implementation as ServiceObject<DescService> };
+}

@@ -1,0 +1,84 @@
+/** Starts real gateways for tests: real sockets on free ports, configured by the same YAML as in production. */
+import { createClient, type Client } from "@connectrpc/connect";
+import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { parseConfig } from "../../src/config/load.ts";
+import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
+import { ConfigError, type Problem } from "../../src/config/problem.ts";
+import { type Settings, toSettings } from "../../src/config/settings.ts";
+import { type Clock, type Random, systemClock } from "../../src/domain/clock.ts";
+import { GatewayService } from "../../src/domain/contract.ts";
+import { type Gateway, openGateway, readTls } from "../../src/gateway.ts";
+import { known } from "../../src/provider/registry.ts";
+import { createLog } from "../../src/telemetry/log.ts";
+
+export interface TestGatewayOptions {
+  /** Overrides of what the YAML says. */
+  readonly settings?: Partial<Settings>;
+  readonly clock?: Clock;
+  readonly random?: Random;
+  readonly insecure?: boolean;
+  /** What `env:` references find. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+export interface TestGateway extends Gateway {
+  /** Over gRPC, on HTTP/2. */
+  readonly client: Client<typeof GatewayService>;
+  /** Over Connect, on HTTP/1.1, as JSON. */
+  readonly connectClient: Client<typeof GatewayService>;
+  /** Over gRPC-Web, on HTTP/1.1. */
+  readonly webClient: Client<typeof GatewayService>;
+  /** What was logged, parsed. */
+  readonly logged: readonly Readonly<Record<string, unknown>>[];
+  /** Stops at once. */
+  close(): Promise<void>;
+}
+
+/** Starts a gateway of this configuration (YAML). Close it in the end. */
+export async function startGateway(yaml: string, options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const config = parseConfig(yaml);
+  const problems: Problem[] = [];
+  const providers = toProviderSettings(config, known, options.environment ?? {}, problems);
+  checkModels(config, new Set(Object.keys(config.providers)), problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const logged: Record<string, unknown>[] = [];
+  const flags = { grpc: "127.0.0.1:0", http: "127.0.0.1:0", logLevel: undefined };
+  const tls = readTls(config);
+  const gateway = await openGateway({
+    providers,
+    tls,
+    settings: { ...toSettings(config, flags), ...options.settings },
+    models: config.models,
+    insecure: options.insecure ?? false,
+    log: createLog("debug", { write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>) }),
+    clock: options.clock ?? systemClock,
+    random: options.random ?? (() => 0),
+  });
+  const scheme = tls === undefined ? "http" : "https";
+  const grpcUrl = `${scheme}://${gateway.grpcAddress}`;
+  const httpUrl = `${scheme}://${gateway.httpAddress}`;
+  return {
+    ...gateway,
+    logged,
+    client: createClient(GatewayService, createGrpcTransport({ baseUrl: grpcUrl })),
+    connectClient: createClient(
+      GatewayService,
+      createConnectTransport({ baseUrl: httpUrl, httpVersion: "1.1", useBinaryFormat: false }),
+    ),
+    webClient: createClient(GatewayService, createGrpcWebTransport({ baseUrl: httpUrl, httpVersion: "1.1" })),
+    close: () => gateway.stop(0),
+  };
+}
+
+/** A gateway configuration with one provider, `house`, at this address (such as a simulator's `url`). */
+export function houseConfig(baseUrl: string, more = ""): string {
+  return `providers:\n  house: { dialect: openai-chat, base_url: "${baseUrl}" }\n${more}`;
+}
+
+/** The smallest request: one user message for a model. */
+export function ask(model: string, text = "Hello") {
+  return {
+    attribution: { feature: "test" },
+    prompt: { model, messages: [{ role: 2 as const, parts: [{ content: { case: "text" as const, value: text } }] }] },
+  };
+}
