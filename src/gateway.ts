@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { createSecureContext } from "node:tls";
 import { Health } from "../gen/health/v1/health_pb.ts";
 import type { Config } from "./config/load.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
@@ -90,8 +91,8 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   warmUp();
 
   const doors: Door[] = [];
-  const { maxMessageBytes, maxStreamsPerConnection } = settings;
-  const shared = { services, tls: options.tls, maxMessageBytes, maxStreamsPerConnection };
+  const { maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes } = settings;
+  const shared = { services, tls: options.tls, maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes };
   try {
     doors.push(await openGrpcDoor({ ...shared, address: settings.grpcAddress }));
     doors.push(
@@ -161,22 +162,41 @@ export function readTls(config: Config): TlsFiles | undefined {
     key: read("key_file", tls.keyFile),
     clientCa: tls.clientCaFile === "" ? undefined : read("client_ca_file", tls.clientCaFile),
   };
+  if (problems.length === 0) {
+    try {
+      createSecureContext({ cert: files.cert, key: files.key, ca: files.clientCa });
+    } catch (error) {
+      const code = error instanceof Error ? String(Reflect.get(error, "code") ?? error.name) : "unknown";
+      problems.push({ path: "listen.tls", message: `the certificate and its key cannot be used together (${code})` });
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems);
   return files;
 }
 
-/** Plain text is for this machine: what others can reach needs TLS, or a word that the operator means it. */
-function checkAddresses({ settings, tls, insecure }: GatewayOptions): void {
-  if (tls !== undefined || insecure) return;
-  const problems = [
-    { path: "listen.grpc", address: settings.grpcAddress },
-    { path: "listen.http", address: settings.httpAddress },
-  ]
-    .filter(({ address }) => !isLoopback(parseAddress(address)))
-    .map(({ path, address }) => ({
-      path,
-      message: `${address} can be reached from other machines: configure listen.tls, or start with --insecure`,
-    }));
+/**
+ * Checks where the doors are to listen. Plain text is for this machine: what others can reach needs TLS, or a word
+ * that the operator means it. Throws `ConfigError`.
+ */
+export function checkAddresses({
+  settings,
+  tls,
+  insecure,
+}: Pick<GatewayOptions, "settings" | "tls" | "insecure">): void {
+  const problems: Problem[] = [];
+  for (const [path, address] of [
+    ["listen.grpc", settings.grpcAddress],
+    ["listen.http", settings.httpAddress],
+  ] as const) {
+    try {
+      if (!isLoopback(parseAddress(address)) && tls === undefined && !insecure) {
+        const message = `${address} can be reached from other machines: configure listen.tls, or start with --insecure`;
+        problems.push({ path, message });
+      }
+    } catch (error) {
+      problems.push({ path, message: error instanceof Error ? error.message : "is no address" });
+    }
+  }
   if (problems.length > 0) throw new ConfigError(problems);
 }
 

@@ -9,11 +9,12 @@ import {
   toProviderSettings,
 } from "./config/providers.ts";
 import { processEnvironment } from "./config/secrets.ts";
-import { toSettings } from "./config/settings.ts";
+import { LOG_LEVELS, toSettings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
-import { type Gateway, openGateway, readTls } from "./gateway.ts";
+import { checkAddresses, type Gateway, openGateway, readTls } from "./gateway.ts";
 import { known } from "./provider/registry.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
+import { openStandardOutput } from "./telemetry/standard-output.ts";
 
 const HELP = `sluice: one typed gRPC contract in front of every model provider
 
@@ -103,12 +104,18 @@ function prepare(args: Arguments) {
     const problems: Problem[] = [];
     const providers =
       args.config === undefined
-        ? providersFromEnvironment(known, processEnvironment)
+        ? providersFromEnvironment(known, processEnvironment, problems)
         : toProviderSettings(config, known, processEnvironment, problems);
     checkModels(config, new Set(Object.keys(config.providers)), problems);
+    const level = args["log-level"];
+    if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
+      problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
+    }
     if (problems.length > 0) throw new ConfigError(problems);
     const flags = { grpc: args.grpc, http: args.http, logLevel: args["log-level"] };
-    return { config, providers, settings: toSettings(config, flags), tls: readTls(config) };
+    const prepared = { config, providers, settings: toSettings(config, flags), tls: readTls(config) };
+    checkAddresses({ ...prepared, insecure: args.insecure === true });
+    return prepared;
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     reportConfigError(error);
@@ -121,7 +128,8 @@ function reportConfigError(error: ConfigError): void {
 }
 
 async function run(args: Arguments, { config, providers, settings, tls }: Prepared): Promise<void> {
-  const log = createLog(settings.logLevel);
+  const output = openStandardOutput();
+  const log = createLog(settings.logLevel, output);
   const simulator = args.config === undefined ? await startSimulator() : undefined;
   let gateway: Gateway;
   try {
@@ -167,7 +175,8 @@ async function run(args: Arguments, { config, providers, settings, tls }: Prepar
   });
 
   log.info({ grpc: gateway.grpcAddress, http: gateway.httpAddress, version: version(), pid: process.pid }, "ready");
-  if (simulator !== undefined) process.stdout.write(`${tryCommand(gateway.grpcAddress)}\n`);
+  if (simulator !== undefined) output.write(`${tryCommand(gateway.grpcAddress)}\n`);
+  output.flush();
 }
 
 /** What nobody caught is a defect: it is logged, the calls that still run get a moment, and the process ends. */

@@ -41,8 +41,13 @@ export function parseConfig(text: string): Config {
   const shape = checkShape(ConfigSchema, document);
   if (shape.length > 0) throw new ConfigError(shape);
 
-  const json: unknown = document.toJS({ maxAliasCount: 100 });
-  const config = fromJson(ConfigSchema, withoutNulls(json ?? {}) as JsonValue);
+  let config: Config;
+  try {
+    const json: unknown = document.toJS({ maxAliasCount: 100 });
+    config = fromJson(ConfigSchema, withoutNulls(json ?? {}) as JsonValue);
+  } catch (error) {
+    throw new ConfigError([{ path: "", message: error instanceof Error ? error.message : "cannot be read" }]);
+  }
   const result = createValidator().validate(ConfigSchema, config);
   if (result.kind === "error") throw result.error;
   if (result.kind === "invalid") {

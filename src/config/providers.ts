@@ -88,24 +88,37 @@ export function toProviderSettings(
   });
 }
 
-/** Without a configuration: every preset whose usual variable is set. */
-export function providersFromEnvironment(known: Known, environment: Environment): ProviderSettings[] {
+/** Without a configuration: every preset whose usual variable is set. Adds to `problems` what cannot be used. */
+export function providersFromEnvironment(
+  known: Known,
+  environment: Environment,
+  problems: Problem[],
+): ProviderSettings[] {
   return Object.entries(known.presets).flatMap(([name, preset]): ProviderSettings[] => {
     const baseUrl = preset.baseUrl ?? baseUrlOf(preset, environment);
     const variable = preset.keyVariable;
     if (variable === undefined || baseUrl === undefined || !environment[variable]) return [];
-    return [
-      {
-        name,
-        preset: name,
-        dialect: undefined,
-        baseUrl,
-        key: resolveSecret(`env:${variable}`, environment),
-        headers: {},
-        apiVersion: undefined,
-        maxConnections: DEFAULT_MAX_CONNECTIONS,
-      },
-    ];
+    if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
+      problems.push({ path: preset.baseUrlVariable?.[0] ?? name, message: "is no URL" });
+      return [];
+    }
+    try {
+      return [
+        {
+          name,
+          preset: name,
+          dialect: undefined,
+          baseUrl,
+          key: resolveSecret(`env:${variable}`, environment),
+          headers: {},
+          apiVersion: undefined,
+          maxConnections: DEFAULT_MAX_CONNECTIONS,
+        },
+      ];
+    } catch (error) {
+      problems.push({ path: variable, message: error instanceof Error ? error.message : "cannot be used" });
+      return [];
+    }
   });
 }
 

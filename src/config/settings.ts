@@ -17,6 +17,7 @@ export interface Settings {
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
+  readonly maxHeaderBytes: number;
   readonly maxResponseBytes: number;
   readonly maxEventBytes: number;
   readonly defaultDeadlineMs: number;
@@ -36,7 +37,7 @@ export interface Settings {
 
 const MIB = 1024 * 1024;
 
-const LEVELS = ["debug", "info", "warn", "error"] as const;
+export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export function toSettings(config: Config, flags: Flags): Settings {
   const { listen, limits, retry, log } = config;
@@ -45,9 +46,10 @@ export function toSettings(config: Config, flags: Flags): Settings {
     grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
     httpAddress: flags.http ?? (listen?.http || "127.0.0.1:8080"),
     corsOrigins: listen?.corsOrigins ?? [],
-    logLevel: LEVELS.find((one) => one === level) ?? "info",
+    logLevel: LOG_LEVELS.find((one) => one === level) ?? "info",
     maxMessageBytes: limits?.maxMessageBytes || 4 * MIB,
     maxStreamsPerConnection: limits?.maxStreamsPerConnection || 100,
+    maxHeaderBytes: limits?.maxHeaderBytes || 64 * 1024,
     maxResponseBytes: limits?.maxResponseBytes || 64 * MIB,
     maxEventBytes: limits?.maxEventBytes || 8 * MIB,
     defaultDeadlineMs: ms(limits?.defaultDeadline, 600_000),

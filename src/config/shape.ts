@@ -29,7 +29,7 @@ class Walk {
     const node = this.#resolve(given);
     if (isEmpty(node)) return;
     if (desc.typeName === DURATION) {
-      if (!isScalar(node) || typeof node.value !== "string" || !/^\d+(\.\d{1,9})?s$/.test(node.value)) {
+      if (!isScalar(node) || typeof node.value !== "string" || !/^\d{1,9}(\.\d{1,9})?s$/.test(node.value)) {
         this.#problem(path, "is no duration: write seconds, such as 30s or 0.5s");
       }
       return;

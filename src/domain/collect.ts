@@ -1,12 +1,4 @@
-import { create } from "@bufbuild/protobuf";
-import {
-  type CompleteResponse,
-  CompleteResponseSchema,
-  ErrorReason,
-  type Part,
-  type StreamEnd,
-  type TokenLogprob,
-} from "./contract.ts";
+import { type CompleteResponse, ErrorReason, type Part, type StreamEnd, type TokenLogprob } from "./contract.ts";
 import { GatewayError } from "./error.ts";
 import type { BlockKind, ChatEvent } from "./event.ts";
 
@@ -85,10 +77,11 @@ export async function collect(events: AsyncIterable<ChatEvent>): Promise<Complet
   if (end === undefined) {
     throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The answer ended before it was complete. Try again.");
   }
-  const { $typeName: _, ...rest } = end;
-  return create(CompleteResponseSchema, {
-    ...rest,
-    parts: [...blocks].sort(([a], [b]) => a - b).map(([, block]) => toPart(block)),
+  return {
+    ...end,
+    $typeName: "sluice.v1.CompleteResponse",
+    // Blocks open in the order of their index.
+    parts: Array.from(blocks.values(), toPart),
     logprobs,
-  });
+  };
 }

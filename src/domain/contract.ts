@@ -26,7 +26,6 @@ export {
   type CompleteRequest,
   CompleteRequestSchema,
   type CompleteResponse,
-  CompleteResponseSchema,
   GatewayService,
   type StreamEnd,
   type StreamRequest,

@@ -29,6 +29,9 @@ export function observe(clock: Clock, observers: readonly CallObserver[]): Stage
         failure.failure = create(CallFailureSchema, { requestId: call.id, attempts: call.attempts, partial });
         throw failure;
       } finally {
+        // A reader that was cut off at the call's deadline leaves like one that goes by itself.
+        if (failure === undefined && end === undefined && call.signal.aborted)
+          failure = toGatewayError(call.signal.reason);
         const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
         const record = {
           requestId: call.id,

@@ -34,6 +34,12 @@ function resolve(name: string, { providers, aliases }: Routes): readonly Target[
   const model = name.slice(slash + 1);
   if (provider !== undefined && model !== "") return [{ provider, model }];
   const shown = JSON.stringify(name.slice(0, 128));
+  if (provider !== undefined) {
+    throw new GatewayError(
+      ErrorReason.MODEL_NOT_FOUND,
+      `No model ${shown}: name a model of the provider after the slash.`,
+    );
+  }
   throw new GatewayError(
     ErrorReason.MODEL_NOT_FOUND,
     slash > 0

@@ -60,6 +60,8 @@ export async function* runAttempt(
   let over = false;
   try {
     for (;;) {
+      // What came before the abort may still be buffered: a call that is over shows no more of it.
+      if (call.signal.aborted) throw toGatewayError(call.signal.reason);
       watchdog.waitUntil(waitLimit);
       const next = await events.next();
       watchdog.came();
@@ -106,7 +108,8 @@ export async function* runAttempt(
     call.signal.removeEventListener("abort", onAbort);
     if (!over) {
       // Writes only where the reader left in the middle: a failure was recorded above.
-      record.end(AttemptOutcome.CANCELLED, ErrorReason.CANCELLED, upstream.status, firstTokenAt, undefined);
+      const why = call.signal.aborted ? toGatewayError(call.signal.reason).reason : ErrorReason.CANCELLED;
+      record.end(AttemptOutcome.CANCELLED, why, upstream.status, firstTokenAt, undefined);
       upstream.abort(LEFT);
       await events.return(undefined);
     }

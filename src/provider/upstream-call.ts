@@ -58,6 +58,7 @@ export class UpstreamCall {
   #aborted: GatewayError | undefined;
   #status = 0;
   #released = false;
+  #decoder: Decoder | undefined;
 
   constructor(options: UpstreamCallOptions) {
     this.#options = options;
@@ -71,7 +72,9 @@ export class UpstreamCall {
   /** Closes the upstream's socket now; who waits for events gets this error. */
   abort(error: GatewayError): void {
     this.#aborted ??= error;
-    this.#exchange?.abort(error);
+    // An answer that the model has finished is whole: silence after it is its end.
+    const silentEnd = this.#decoder?.finishing === true && error.reason === ErrorReason.UPSTREAM_TIMEOUT;
+    this.#exchange?.abort(silentEnd ? GRACE_OVER : error);
   }
 
   /**
@@ -83,7 +86,7 @@ export class UpstreamCall {
     const { connections, dialect, clock, limits, model, mintCallId, request } = this.#options;
     const exchange = connections.send(request);
     this.#exchange = exchange;
-    let body: { read: Read; close(): void } | undefined;
+    let body: { read: Read; close: () => void } | undefined;
     try {
       const head = await exchange.head();
       this.#status = head.status;
@@ -97,6 +100,7 @@ export class UpstreamCall {
       if (contentType.includes("html")) throw page(head, await readStart(body.read));
       const whole = !isStream(contentType, this.#options.delivery);
       const decoder = dialect.createDecoder({ model, whole, mintCallId });
+      this.#decoder = decoder;
       if (!whole) {
         yield* this.#stream(exchange, body.read, decoder);
       } else {

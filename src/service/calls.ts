@@ -44,7 +44,11 @@ export class Calls {
     const controller = new AbortController();
     this.#open.add(controller);
     controller.signal.addEventListener("abort", () => context.interrupt(), { once: true });
-    context.onGone(() => controller.abort(new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call.")));
+    let closed = false;
+    // The doors also report calls that ended well: by then there is nothing to cancel.
+    context.onGone(() => {
+      if (!closed) controller.abort(new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call."));
+    });
     const timer = clock.schedule(timeoutMs, () => controller.abort(deadlineExceeded()));
     return {
       call: {
@@ -58,6 +62,7 @@ export class Calls {
         attempts: [],
       },
       close: () => {
+        closed = true;
         timer.cancel();
         this.#open.delete(controller);
         if (this.#open.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();

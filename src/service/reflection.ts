@@ -8,7 +8,7 @@ import {
   type Registry,
   toBinary,
 } from "@bufbuild/protobuf";
-import { FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
+import { type DescriptorProto, type EnumDescriptorProto, FileDescriptorProtoSchema } from "@bufbuild/protobuf/wkt";
 import {
   ServerReflection as ReflectionV1,
   ServerReflectionRequestSchema as RequestV1,
@@ -51,11 +51,14 @@ class DescriptorIndex {
   readonly #services: readonly string[];
   readonly #registry: Registry;
   readonly #files = new Map<string, DescFile>();
+  /** The file of everything that has a name: types, and the fields, values and methods inside them. */
+  readonly #symbols = new Map<string, DescFile>();
 
   constructor(services: readonly DescService[]) {
     this.#services = services.map((service) => service.typeName).sort();
     for (const service of services) this.#add(service.file);
     this.#registry = createRegistry(...this.#files.values());
+    for (const file of this.#files.values()) for (const name of namesOf(file)) this.#symbols.set(name, file);
   }
 
   respond(request: ServerReflectionRequest): ServerReflectionResponse {
@@ -79,7 +82,7 @@ class DescriptorIndex {
       case "fileByFilename":
         return files(this.#files.get(asked.value), `no file ${asked.value}`);
       case "fileContainingSymbol":
-        return files(this.#fileOf(asked.value), `no symbol ${asked.value}`);
+        return files(this.#symbols.get(asked.value), `no symbol ${asked.value}`);
       case "fileContainingExtension": {
         const { containingType, extensionNumber } = asked.value;
         const extension = this.#extensionsOf(containingType).find(({ number }) => number === extensionNumber);
@@ -98,12 +101,6 @@ class DescriptorIndex {
       default:
         return error(Code.INVALID_ARGUMENT, "the request asks for nothing");
     }
-  }
-
-  /** The file of a type, or of what is inside one: a field, a method, an enum's value. */
-  #fileOf(symbol: string): DescFile | undefined {
-    const found = this.#registry.get(symbol) ?? this.#registry.get(symbol.slice(0, symbol.lastIndexOf(".")));
-    return found?.file;
   }
 
   #extensionsOf(typeName: string): DescExtension[] {
@@ -125,17 +122,40 @@ function files(file: DescFile | undefined, missing: string): Answer {
   const all = new Set<DescFile>();
   const add = (one: DescFile): void => {
     if (all.has(one)) return;
-    all.add(one);
     one.dependencies.forEach(add);
+    all.add(one);
   };
   add(file);
   return {
     case: "fileDescriptorResponse",
     value: {
       $typeName: "grpc.reflection.v1.FileDescriptorResponse",
-      fileDescriptorProto: [...all].map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto)),
+      // The file that was asked for comes first, then what it imports.
+      fileDescriptorProto: [...all].reverse().map(({ proto }) => toBinary(FileDescriptorProtoSchema, proto)),
     },
   };
+}
+
+/** Everything in a file that has a name. */
+function namesOf({ proto }: DescFile): string[] {
+  const inPackage = (name: string): string => (proto.package === "" ? name : `${proto.package}.${name}`);
+  const ofMessage = (message: DescriptorProto, name: string): string[] => [
+    name,
+    ...[...message.field, ...message.oneofDecl, ...message.extension].map((inner) => `${name}.${inner.name}`),
+    ...message.nestedType.flatMap((inner) => ofMessage(inner, `${name}.${inner.name}`)),
+    ...message.enumType.flatMap((inner) => ofEnum(inner, `${name}.`)),
+  ];
+  // Values are named beside their enum, as in C.
+  const ofEnum = ({ name, value }: EnumDescriptorProto, scope: string): string[] =>
+    [name, ...value.map((one) => one.name)].map((one) => scope + one);
+  return [
+    ...proto.messageType.flatMap((message) => ofMessage(message, inPackage(message.name))),
+    ...proto.enumType.flatMap((one) => ofEnum(one, inPackage(""))),
+    ...proto.extension.map(({ name }) => inPackage(name)),
+    ...proto.service.flatMap(({ name, method }) =>
+      [name, ...method.map((one) => `${name}.${one.name}`)].map(inPackage),
+    ),
+  ];
 }
 
 function notFound(message: string): Answer {

@@ -4,7 +4,7 @@ import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
 import type { CallObserver, CallRecord } from "./observer.ts";
 
-export type Log = Pick<Logger, "debug" | "info" | "warn" | "error" | "fatal" | "flush">;
+export type Log = Pick<Logger, "debug" | "info" | "warn" | "error" | "fatal">;
 
 export type LogLevel = "debug" | "info" | "warn" | "error";
 
@@ -13,11 +13,8 @@ export interface LogDestination {
   write(line: string): void;
 }
 
-/**
- * JSON lines, on standard output unless told otherwise. Written at once, so that nothing is lost when the process
- * ends; a reader that closed its end of the pipe costs the lines, not the process.
- */
-export function createLog(level: LogLevel, destination: LogDestination = standardOutput()): Log {
+/** JSON lines. */
+export function createLog(level: LogLevel, destination: LogDestination): Log {
   return pino(
     {
       level,
@@ -28,12 +25,6 @@ export function createLog(level: LogLevel, destination: LogDestination = standar
     },
     destination,
   );
-}
-
-function standardOutput(): LogDestination {
-  const destination = pino.destination({ dest: 1, sync: true });
-  destination.on("error", () => {});
-  return destination;
 }
 
 /** One line for each call: who asked, who answered, and how long it took. Never what was said. */

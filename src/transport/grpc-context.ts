@@ -16,6 +16,7 @@ export class GrpcContext implements RpcContext {
   readonly #call: AnyCall;
   #headers: grpc.Metadata | undefined;
   #wake: (() => void) | undefined;
+  #interrupted = false;
 
   constructor(call: AnyCall) {
     this.#call = call;
@@ -44,11 +45,13 @@ export class GrpcContext implements RpcContext {
   }
 
   interrupt(): void {
+    this.#interrupted = true;
     this.#wake?.();
   }
 
   /** Resolves once the reader has caught up, went away, or is not waited for any longer. */
   drained(): Promise<void> {
+    if (this.#interrupted) return Promise.resolve();
     return new Promise((resolve) => {
       const done = (): void => {
         this.#call.off("drain", done);

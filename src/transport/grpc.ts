@@ -1,4 +1,5 @@
 import { Buffer } from "node:buffer";
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import { type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { type GatewayError, invalidRequest, toGatewayError } from "../domain/error.ts";
@@ -16,6 +17,7 @@ export interface GrpcDoorOptions {
   readonly tls: TlsFiles | undefined;
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
+  readonly maxHeaderBytes: number;
 }
 
 type AnyMessage = MessageShape<DescMethod["output"]>;
@@ -25,6 +27,8 @@ type BidiMethod = (requests: AsyncIterable<AnyMessage>, context: RpcContext) => 
 
 /** gRPC over HTTP/2, on grpc-js. */
 export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
+  // It writes to standard error what it also throws; the gateway's log says it once.
+  grpc.setLogVerbosity(grpc.logVerbosity.NONE);
   const server = new grpc.Server({
     "grpc.max_receive_message_length": options.maxMessageBytes,
     "grpc.max_send_message_length": -1,
@@ -35,7 +39,8 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
     // Unused by anybody here, and a tenth of the cost of a call.
     "grpc.enable_channelz": 0,
   });
-  ownTimeouts(server);
+  const sessions = hookStreams(server);
+  limitHeaders(server, options.maxHeaderBytes);
   for (const { descriptor, implementation } of options.services) {
     const methods: Record<string, (request: never, context: RpcContext) => unknown> = { ...implementation };
     const definition: Record<string, grpc.MethodDefinition<Buffer, AnyMessage>> = {};
@@ -53,7 +58,11 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
   return {
     address,
     drain: () => new Promise((resolve) => server.tryShutdown(() => resolve())),
-    close: () => server.forceShutdown(),
+    close: () => {
+      server.forceShutdown();
+      // grpc-js (1.14) forgets its sessions where channelz is off.
+      for (const session of sessions) session.destroy();
+    },
   };
 }
 
@@ -72,20 +81,39 @@ function listen(server: grpc.Server, { address, tls }: GrpcDoorOptions): Promise
 }
 
 /**
- * Puts `takeTimeout` before grpc-js. There is no public hook that early: grpc-js (1.14) starts its own timer while it
- * reads the headers. Checked here, so that an update that renames the method fails at the start, not at a deadline.
+ * Puts `takeTimeout` before grpc-js, and keeps the sessions that have had streams. There is no public hook that early:
+ * grpc-js (1.14) starts its own timer while it reads the headers. Checked here, so that an update that renames the
+ * method fails at the start, not at a deadline.
  */
-function ownTimeouts(server: grpc.Server): void {
+function hookStreams(server: grpc.Server): ReadonlySet<Http2Session> {
+  const sessions = new Set<Http2Session>();
   const handle: unknown = Reflect.get(server, "_streamHandler");
   if (typeof handle !== "function") throw new Error("grpc-js has changed: its stream handler is not where it was");
   Reflect.set(
     server,
     "_streamHandler",
-    function (this: grpc.Server, ...args: [unknown, unknown, Record<string, string>]) {
+    function (this: grpc.Server, ...args: [unknown, ServerHttp2Stream, Record<string, string>]): unknown {
+      const { session } = args[1];
+      if (session !== undefined && !sessions.has(session)) {
+        sessions.add(session);
+        session.once("close", () => sessions.delete(session));
+      }
       takeTimeout(args[2]);
       return handle.apply(this, args);
     },
   );
+  return sessions;
+}
+
+/** grpc-js (1.14) has an option for streams, none for headers: its settings are completed where it keeps them. */
+function limitHeaders(server: grpc.Server, maxHeaderListSize: number): void {
+  const options: unknown = Reflect.get(server, "commonServerOptions");
+  const settings: unknown =
+    typeof options === "object" && options !== null ? Reflect.get(options, "settings") : undefined;
+  if (typeof settings !== "object" || settings === null) {
+    throw new Error("grpc-js has changed: its HTTP/2 settings are not where they were");
+  }
+  Object.assign(settings, { maxHeaderListSize });
 }
 
 /**

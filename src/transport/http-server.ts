@@ -3,8 +3,6 @@ import * as http2 from "node:http2";
 import type * as net from "node:net";
 import type { Address, TlsFiles } from "./address.ts";
 
-const MAX_HEADER_BYTES = 64 * 1024;
-
 /** A caller has this long to send its first bytes, its headers, and its whole request: slower ones only hold connections. */
 const FIRST_BYTES_TIMEOUT_MS = 10_000;
 const HEADERS_TIMEOUT_MS = 10_000;
@@ -24,6 +22,7 @@ export interface HttpServerOptions {
   readonly address: Address;
   readonly tls: TlsFiles | undefined;
   readonly maxStreamsPerConnection: number;
+  readonly maxHeaderBytes: number;
   readonly onRequest: http.RequestListener;
 }
 
@@ -72,7 +71,7 @@ type AnyServer = Pick<
 
 function createPlain(options: HttpServerOptions, sessions: Set<http2.ServerHttp2Session>): AnyServer {
   const first = http.createServer(
-    { maxHeaderSize: MAX_HEADER_BYTES, connectionsCheckingInterval: 5000 },
+    { maxHeaderSize: options.maxHeaderBytes, connectionsCheckingInterval: 5000 },
     options.onRequest,
   );
   const second = http2.createServer({ settings: http2Settings(options) }, asHttp2(options.onRequest));
@@ -82,8 +81,11 @@ function createPlain(options: HttpServerOptions, sessions: Set<http2.ServerHttp2
   first.removeAllListeners("connection");
   first.on("connection", (socket) => {
     choose(socket, (isHttp2) => {
-      if (isHttp2) second.emit("connection", socket);
-      else for (const handler of handlers) handler.call(first, socket);
+      if (isHttp2) {
+        // HTTP/1.1 answers callers that have ended their side; on HTTP/2 they are gone.
+        socket.allowHalfOpen = false;
+        second.emit("connection", socket);
+      } else for (const handler of handlers) handler.call(first, socket);
     });
   });
   return first;
@@ -101,11 +103,11 @@ function createSecure(
   );
   track(server, sessions);
   // Missing in the types, but there, because of `allowHTTP1`.
-  return Object.assign(server, { maxHeaderSize: MAX_HEADER_BYTES }) as unknown as AnyServer;
+  return Object.assign(server, { maxHeaderSize: options.maxHeaderBytes }) as unknown as AnyServer;
 }
 
-function http2Settings({ maxStreamsPerConnection }: HttpServerOptions): http2.Settings {
-  return { maxConcurrentStreams: maxStreamsPerConnection, maxHeaderListSize: MAX_HEADER_BYTES };
+function http2Settings({ maxStreamsPerConnection, maxHeaderBytes }: HttpServerOptions): http2.Settings {
+  return { maxConcurrentStreams: maxStreamsPerConnection, maxHeaderListSize: maxHeaderBytes };
 }
 
 /** Node's compatibility API: its requests and responses are those of HTTP/1.1 in all that the door uses. */

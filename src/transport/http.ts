@@ -25,6 +25,7 @@ import { applyCors } from "./cors.ts";
 import type { Door } from "./door.ts";
 import { toDetails } from "./error-details.ts";
 import { openHttpServer } from "./http-server.ts";
+import { type RequestForm, strictBody } from "./strict-body.ts";
 import { parseTimeout, TIMEOUT_HEADER, takeTimeout } from "./timeout.ts";
 
 export interface HttpDoorOptions {
@@ -34,6 +35,7 @@ export interface HttpDoorOptions {
   readonly tls: TlsFiles | undefined;
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
+  readonly maxHeaderBytes: number;
   /** Origins whose pages may call; `*` for all, empty for none. */
   readonly corsOrigins: readonly string[];
   /** Whether this instance wants calls. */
@@ -65,6 +67,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
     address: parseAddress(options.address),
     tls: options.tls,
     maxStreamsPerConnection: options.maxStreamsPerConnection,
+    maxHeaderBytes: options.maxHeaderBytes,
     onRequest,
   });
   return {
@@ -116,13 +119,37 @@ function createRpcHandler({ services, maxMessageBytes, clock }: HttpDoorOptions)
       return;
     }
     takeTimeout(request.headers);
+    const strict = (body: UniversalRequestBody): AsyncIterable<Uint8Array> =>
+      strictly(body, {
+        method: handler.method,
+        contentType: request.headers["content-type"] ?? "",
+        compressed: request.headers["content-encoding"] !== undefined,
+        maxMessageBytes,
+      });
     const contextValues = createContextValues().set(responseKey, response);
     // A rejection means that the connection broke, and the handler was told so: only the socket is left to close.
     Promise.resolve()
-      .then(() => handler(universalRequestFromNodeRequest(request, response, undefined, contextValues)))
+      .then(() => {
+        const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
+        return handler(isStreamOfMessages(handler.method) ? universal : { ...universal, body: strict(universal.body) });
+      })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch(() => response.destroy());
   };
+}
+
+type UniversalRequestBody = ReturnType<typeof universalRequestFromNodeRequest>["body"];
+
+function isStreamOfMessages(method: DescMethod): boolean {
+  return method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
+}
+
+async function* strictly(body: UniversalRequestBody, form: RequestForm): AsyncGenerator<Uint8Array> {
+  try {
+    yield* strictBody(body as AsyncIterable<Uint8Array>, form);
+  } catch (thrown) {
+    throw toConnectError(thrown);
+  }
 }
 
 type AnyMessage = MessageShape<DescMethod["output"]>;
@@ -166,7 +193,7 @@ function toContext(context: HandlerContext, clock: Clock): RpcContext {
     setHeader: (name, value) => context.responseHeader.set(name, value),
     interrupt() {
       clock.schedule(INTERRUPT_GRACE_MS, () => {
-        if (response?.writableNeedDrain === true) response.destroy();
+        if (response?.writableEnded === false) response.destroy();
       });
     },
   };

@@ -24,7 +24,7 @@ function isKnown(encoding: string): encoding is keyof typeof decoders {
  * bytes become gigabytes. The reader bounds the output: only what is asked for is decompressed.
  * `close` frees the decompressor and must be called.
  */
-export function decompress(contentEncoding: HeaderValue, read: Read): { read: Read; close(): void } {
+export function decompress(contentEncoding: HeaderValue, read: Read): { read: Read; close: () => void } {
   const names = (Array.isArray(contentEncoding) ? contentEncoding.join(",") : (contentEncoding ?? ""))
     .split(",")
     .map((name) => name.trim().toLowerCase())

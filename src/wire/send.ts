@@ -55,13 +55,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     });
   }
 
-  /** Resolves with the next bytes of the body, or undefined at its end. One read at a time. */
+  /** Resolves with all bytes of the body that have come since, or undefined at its end. One read at a time. */
   read(): Promise<Buffer | undefined> {
-    const chunk = this.#chunks.shift();
-    if (chunk !== undefined) {
-      this.#bufferedBytes -= chunk.length;
-      if (this.#controller?.paused === true && this.#bufferedBytes < PAUSE_ABOVE_BYTES) this.#controller.resume();
-      return Promise.resolve(chunk);
+    const [first, second] = this.#chunks;
+    if (first !== undefined) {
+      // Many small chunks at once: joined, they cost one turn of everything that follows.
+      const bytes = second === undefined ? first : Buffer.concat(this.#chunks, this.#bufferedBytes);
+      this.#chunks = [];
+      this.#bufferedBytes = 0;
+      if (this.#controller?.paused === true) this.#controller.resume();
+      return Promise.resolve(bytes);
     }
     if (this.#error !== undefined) return Promise.reject(this.#error);
     if (this.#ended) return Promise.resolve(undefined);

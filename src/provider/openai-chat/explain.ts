@@ -102,11 +102,9 @@ function read(body: unknown): Said {
   const inner: JsonRecord = error ?? outer;
   const detail = outer.detail;
   const message =
-    asString(inner.message) ??
-    asString(outer.error) ??
+    joined(asString(outer.error), asString(inner.message)) ??
     asString(detail) ??
     (detail === undefined ? undefined : JSON.stringify(detail)) ??
-    asString(outer.message) ??
     "";
   const slugs = [inner.code, inner.type, asRecord(inner.innererror)?.code].flatMap((slug) =>
     typeof slug === "string" ? [slug.toLowerCase()] : [],
@@ -117,31 +115,36 @@ function read(body: unknown): Said {
   return { slugs, message, status };
 }
 
+/** Fireworks says something in each of two fields. */
+function joined(first: string | undefined, second: string | undefined): string | undefined {
+  return first === undefined || second === undefined ? (first ?? second) : `${first}: ${second}`;
+}
+
 /** Explains an answer whose status is no success. */
 export function explain(head: ErrorHead, body: string, wallNow: number): GatewayError {
   const parsed = parseJson(body);
   const said: Said = parsed === undefined ? { slugs: [], message: quoteHtml(body), status: undefined } : read(parsed);
-  return toError(head.status, said, readRetryHint(head.headers, said.message, wallNow));
+  return toError(
+    head.status,
+    said,
+    `The upstream answered ${head.status}`,
+    readRetryHint(head.headers, said.message, wallNow),
+  );
 }
 
 /** Explains an error inside an answer that began as a success. */
 export function explainInAnswer(chunk: JsonRecord): GatewayError {
   const said = read(chunk);
-  return toError(said.status ?? 500, said, readRetryHint({}, said.message, 0));
+  return toError(said.status ?? 500, said, "The upstream failed while it answered", readRetryHint({}, said.message, 0));
 }
 
-function toError(status: number, said: Said, retryAfterMs: number | undefined): GatewayError {
+function toError(status: number, said: Said, what: string, retryAfterMs: number | undefined): GatewayError {
   const reason = classify(status, said);
   // A refusal of the key may quote the key; its words are for the provider's own log.
   const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(said.message);
   const advice = adviceOn[reason] ?? "";
-  const text = [`The upstream answered ${status}${words === "" ? "" : `: ${words}`}`, advice].filter(
-    (part) => part !== "",
-  );
-  return new GatewayError(reason, `${text.join(" — ")}`, {
-    metadata: { upstream_status: String(status) },
-    retryAfterMs,
-  });
+  const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
+  return new GatewayError(reason, text, { metadata: { upstream_status: String(status) }, retryAfterMs });
 }
 
 /** What to do, where the provider's words do not say it. */
