@@ -13,7 +13,7 @@ export interface Decoded {
 }
 
 /** 2026-11-01, for dates in retry hints. */
-export const WALL_NOW = Date.UTC(2026, 10, 1);
+const WALL_NOW = Date.UTC(2026, 10, 1);
 
 /** The frames of a stream whose bytes come in these chunks. */
 export function frames(chunks: Iterable<Uint8Array>): Frame[] {

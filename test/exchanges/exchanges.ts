@@ -5,7 +5,7 @@ import { join } from "node:path";
 /** The folder lies beside the checkout; it is never copied into it. */
 const FOLDER = new URL("../../../shared/fixtures/", import.meta.url).pathname;
 
-export interface Expectation {
+interface Expectation {
   readonly text: string | null;
   readonly finish_reason: string | null;
   readonly input_tokens: number | null;

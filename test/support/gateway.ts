@@ -1,9 +1,9 @@
 /** Starts real gateways for tests: real sockets on free ports, configured by the same YAML as in production. */
-import { createClient, type Client } from "@connectrpc/connect";
+import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
 import { parseConfig } from "../../src/config/load.ts";
-import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
 import { ConfigError, type Problem } from "../../src/config/problem.ts";
+import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
 import { type Settings, toSettings } from "../../src/config/settings.ts";
 import { type Clock, type Random, systemClock } from "../../src/domain/clock.ts";
 import { GatewayService } from "../../src/domain/contract.ts";

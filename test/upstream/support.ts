@@ -1,0 +1,153 @@
+/** A gateway in front of scripted upstreams, and calls through it told as plain values. */
+import { Code, ConnectError } from "@connectrpc/connect";
+import { onTestFinished } from "vitest";
+import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { type Attempt, AttemptOutcome, CallFailureSchema, ErrorReason } from "../../src/domain/contract.ts";
+import { toMs } from "../../src/domain/duration.ts";
+import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
+import { ask, startGateway, type TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+
+/** Waits short enough for tests, and retries that hardly wait. */
+export const QUICK_LIMITS = {
+  headers_timeout: "0.3s",
+  first_token_timeout: "0.3s",
+  idle_timeout: "0.3s",
+  attempt_timeout: "0.6s",
+  max_response_bytes: 1_048_576,
+  max_event_bytes: 65_536,
+};
+const QUICK_RETRY = { base_delay: "0.001s", max_delay: "0.002s" };
+
+export type Delivery = "unary" | "stream";
+export type Door = "client" | "connectClient" | "webClient";
+
+/** A simulator that closes with the test. */
+export async function simulate(): Promise<Simulator> {
+  const simulator = await openSimulator();
+  onTestFinished(() => simulator.close());
+  return simulator;
+}
+
+export interface GatewayScript {
+  /** Base URL, or more of the provider's configuration, by name. */
+  readonly providers: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
+  readonly models?: Readonly<Record<string, readonly string[]>>;
+  readonly limits?: Readonly<Record<string, unknown>>;
+  readonly retry?: Readonly<Record<string, unknown>>;
+}
+
+/** The configuration as YAML: JSON is a part of it. */
+export function toYaml({ providers, models = {}, limits = QUICK_LIMITS, retry = QUICK_RETRY }: GatewayScript): string {
+  const each = <V, T>(record: Readonly<Record<string, V>>, to: (value: V) => T): Record<string, T> =>
+    Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
+  return JSON.stringify({
+    providers: each(providers, (given) => ({
+      dialect: "openai-chat",
+      ...(typeof given === "string" ? { base_url: given } : given),
+    })),
+    models: each(models, (targets) => ({ targets })),
+    limits,
+    retry,
+  });
+}
+
+/** A gateway that closes with the test. */
+export async function serve(script: GatewayScript, options: TestGatewayOptions = {}): Promise<TestGateway> {
+  const gateway = await startGateway(toYaml(script), options);
+  onTestFinished(() => gateway.close());
+  return gateway;
+}
+
+/** How a call ended, as its caller sees it. */
+export interface Outcome {
+  /** `OK`, or the name of the gRPC code. */
+  readonly code: string;
+  readonly reason?: string;
+  /** From `RetryInfo`. */
+  readonly retryAfterMs?: number | undefined;
+  /** From `CallFailure`. */
+  readonly partial?: boolean;
+  readonly text: string;
+  /** One line for each attempt: target, outcome, reason, status. */
+  readonly attempts: readonly string[];
+}
+
+export interface CallOptions {
+  readonly door?: Door;
+  readonly handling?: Readonly<Record<string, unknown>>;
+  readonly prompt?: Readonly<Record<string, unknown>>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Sees the error whole. */
+  readonly onError?: (error: ConnectError) => void;
+}
+
+/** Makes a call and waits for its end. Never rejects for a failed call. */
+export async function run(
+  gateway: TestGateway,
+  delivery: Delivery,
+  model: string,
+  options: CallOptions = {},
+): Promise<Outcome> {
+  const { door = "client", handling, prompt = {}, onError, ...rpc } = options;
+  const asked = ask(model);
+  const request = { ...asked, prompt: { ...asked.prompt, ...prompt }, ...(handling === undefined ? {} : { handling }) };
+  let text = "";
+  try {
+    if (delivery === "unary") {
+      const { parts, attempts } = await gateway[door].complete(request, rpc);
+      for (const { content } of parts) if (content.case === "text") text += content.value;
+      return { code: "OK", text, attempts: attempts.map(describeAttempt) };
+    }
+    let ended: readonly Attempt[] | undefined;
+    for await (const { event } of gateway[door].stream(request, rpc)) {
+      if (event.case === "blockDelta") text += event.value.text;
+      if (event.case === "end") ended = event.value.attempts;
+    }
+    if (ended === undefined) throw new Error("The stream ended well, but without its end event.");
+    return { code: "OK", text, attempts: ended.map(describeAttempt) };
+  } catch (thrown) {
+    if (!(thrown instanceof ConnectError)) throw thrown;
+    onError?.(thrown);
+    return { ...describeError(thrown), text };
+  }
+}
+
+function describeError(error: ConnectError): Omit<Outcome, "text"> {
+  const failure = error.findDetails(CallFailureSchema)[0];
+  const reason = error.findDetails(ErrorInfoSchema)[0]?.reason;
+  const retryAfterMs = toMs(error.findDetails(RetryInfoSchema)[0]?.retryDelay);
+  return {
+    code: Code[error.code],
+    ...(reason === undefined ? {} : { reason }),
+    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(failure === undefined ? {} : { partial: failure.partial }),
+    attempts: (failure?.attempts ?? []).map(describeAttempt),
+  };
+}
+
+function describeAttempt({ provider, model, outcome, errorReason, upstreamStatus }: Attempt): string {
+  const name = (values: Readonly<Record<string, number>>) => (value: number) =>
+    Object.keys(values).find((key) => values[key] === value) ?? "?";
+  const words = [`${provider}/${model}`, name(AttemptOutcome)(outcome), name(ErrorReason)(errorReason), upstreamStatus];
+  return words.filter((word) => word !== "UNSPECIFIED").join(" ");
+}
+
+/** Rejects where a promise takes longer than it may. */
+export async function within<T>(ms: number, promise: Promise<T>, what: string): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`${what}: not within ${ms} ms`)), ms);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** The gateway's log lines of calls that ended. */
+export function callLines(gateway: TestGateway): readonly Readonly<Record<string, unknown>>[] {
+  return gateway.logged.filter(({ msg }) => msg === "call");
+}
