@@ -1,0 +1,124 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { cpus, release, totalmem } from "node:os";
+import { relative } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { Children } from "./children.ts";
+import { LoadProcess } from "./load-process.ts";
+import { canMeter } from "./meter.ts";
+import { fullPlan, type Part, parts, quickPlan, scenarios } from "./plan.ts";
+import { Progress } from "./progress.ts";
+import { type Report, toReport } from "./report.ts";
+import { type IdleBytes, type Measured, measureIdle, measureLoad } from "./rounds.ts";
+import { Subjects } from "./subjects.ts";
+import { toText } from "./table.ts";
+
+const HELP = `what the gateway costs, beside two relays that do as little as they can
+
+  npm run bench -- [options]
+
+  --quick       short rounds: rough figures, for a smoke test
+  --only PART   ${parts.join(", ")}; all by default
+  --enforce     exit with 1 where a budget is not kept
+  --help        print this and exit
+
+Figures go to standard output, and with every round to bench/results/. Nothing
+else should be running meanwhile.
+`;
+
+const EXIT = { ok: 0, failed: 1, wrongArguments: 2, interrupted: 130 } as const;
+
+interface Arguments {
+  readonly quick: boolean;
+  readonly enforce: boolean;
+  readonly help: boolean;
+  readonly chosen: readonly Part[];
+}
+
+interface Rounds {
+  readonly measured: readonly Measured[];
+  readonly idle: IdleBytes | undefined;
+}
+
+function parseArguments(): Arguments {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      enforce: { type: "boolean", default: false },
+      help: { type: "boolean", default: false },
+      only: { type: "string" },
+    },
+  });
+  const chosen = values.only === undefined ? parts : parts.filter((part) => part === values.only);
+  if (chosen.length === 0) throw new Error(`--only takes ${parts.join(", ")}`);
+  return { quick: values.quick, enforce: values.enforce, help: values.help, chosen };
+}
+
+async function main(): Promise<number> {
+  let args: Arguments;
+  try {
+    args = parseArguments();
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return EXIT.wrongArguments;
+  }
+  if (args.help) {
+    process.stdout.write(HELP);
+    return EXIT.ok;
+  }
+  const children = new Children();
+  const subjects = new Subjects(children);
+  const interrupted = new Promise<undefined>((resolve) => {
+    for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(undefined));
+  });
+  try {
+    const rounds = await Promise.race([interrupted, measure(args, children, subjects), children.lost]);
+    if (rounds === undefined) return EXIT.interrupted;
+    const report = toReport(rounds.measured, rounds.idle);
+    process.stdout.write(`\n${toText(report)}\n`);
+    if (!canMeter) process.stdout.write("CPU and memory are read from Linux's /proc, which is missing here.\n");
+    process.stdout.write(`Written to ${save(args, rounds, report)}\n`);
+    return args.enforce && report.verdicts.some(({ ok }) => ok !== true) ? EXIT.failed : EXIT.ok;
+  } catch (error) {
+    process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
+    return EXIT.failed;
+  } finally {
+    await children.stopAll();
+    subjects.close();
+  }
+}
+
+async function measure({ chosen, quick }: Arguments, children: Children, subjects: Subjects): Promise<Rounds> {
+  const plan = quick ? quickPlan : fullPlan;
+  const loads = (["unary", "stream"] as const).filter((part) => chosen.includes(part));
+  const idles = chosen.includes("idle");
+  const loadSteps = loads.reduce((total, part) => total + 1 + scenarios[part].length * plan.rounds, 0);
+  const progress = new Progress(loadSteps + (idles ? plan.idle.rounds * 3 : 0));
+  await subjects.startUpstream();
+  const load = await LoadProcess.start(children);
+  const measured: Measured[] = [];
+  for (const part of loads) measured.push(...(await measureLoad(part, subjects, load, plan, progress)));
+  const idle = idles ? await measureIdle(subjects, load, plan, progress) : undefined;
+  progress.end();
+  return { measured, idle };
+}
+
+/** Keeps figures and rounds, and what they were measured on. Returns the file. */
+function save({ quick }: Arguments, rounds: Rounds, report: Report): string {
+  const startedAt = new Date().toISOString();
+  const machine = {
+    node: process.version,
+    platform: `${process.platform} ${release()} ${process.arch}`,
+    cpus: cpus().map(({ model }) => model),
+    memoryBytes: totalmem(),
+  };
+  const directory = new URL("results/", import.meta.url);
+  mkdirSync(directory, { recursive: true });
+  const file = fileURLToPath(new URL(`${startedAt.replace(/[:.]/g, "-")}${quick ? "-quick" : ""}.json`, directory));
+  writeFileSync(file, `${JSON.stringify({ writtenAt: startedAt, quick, machine, report, rounds }, null, 2)}\n`);
+  return relative(process.cwd(), file);
+}
+
+process.exitCode = await main();
+// Whatever was still waited for when the run was cut short keeps nothing open.
+process.exit();

@@ -1,0 +1,127 @@
+import type { LoadProcess } from "./load-process.ts";
+import type { Scenario } from "./load-protocol.ts";
+import { readCpuNs, readResidentBytes } from "./meter.ts";
+import { IDLE_MODEL, type Plan, STREAMS_PER_CONNECTION, scenarios } from "./plan.ts";
+import type { Progress } from "./progress.ts";
+import type { Subject, SubjectName, Subjects } from "./subjects.ts";
+
+/** One round of one scenario against one subject. */
+export interface Sample {
+  readonly calls: number;
+  readonly callsPerSecond: number;
+  /** CPU of the subject's process; undefined where it cannot be read. */
+  readonly cpuMicrosPerCall: number | undefined;
+  /** Share of one CPU that the subject used. */
+  readonly busy: number | undefined;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+}
+
+/** By round. */
+type Samples = { readonly [N in SubjectName]: readonly Sample[] };
+
+export interface Measured {
+  readonly scenario: Scenario;
+  readonly samples: Samples;
+}
+
+/** Memory that an open stream adds, bytes, by round. */
+export type IdleBytes = { readonly [N in SubjectName]: readonly (number | undefined)[] };
+
+/** The order within a round; each round starts one further, so that nobody always comes after the same. */
+const order: readonly SubjectName[] = ["gateway", "relay-grpc", "relay-http", "direct"];
+
+/** Runs scenarios in rounds, each round against every subject, so that a noisy moment does not hit one of them alone. */
+export async function measureLoad(
+  part: "unary" | "stream",
+  subjects: Subjects,
+  load: LoadProcess,
+  plan: Plan,
+  progress: Progress,
+): Promise<readonly Measured[]> {
+  const started: Subject[] = [];
+  for (const name of order) started.push(await subjects.start(name));
+  const durationMs = part === "unary" ? plan.unaryMs : plan.streamMs;
+  progress.step(`${part}: warming up`);
+  for (const { target } of started) {
+    for (const scenario of scenarios[part].slice(-2)) await load.run({ target, scenario, durationMs: plan.warmUpMs });
+  }
+  const measured: Measured[] = [];
+  for (const scenario of scenarios[part]) {
+    const samples: { [N in SubjectName]: Sample[] } = { direct: [], "relay-http": [], "relay-grpc": [], gateway: [] };
+    for (let round = 0; round < plan.rounds; round++) {
+      progress.step(`${scenario.name}: round ${round + 1} of ${plan.rounds}`);
+      for (let at = 0; at < started.length; at++) {
+        const subject = started[(at + round) % started.length];
+        if (subject !== undefined) samples[subject.name].push(await sample(subject, scenario, load, durationMs));
+      }
+    }
+    measured.push({ scenario, samples });
+  }
+  for (const subject of started) await subjects.stop(subject);
+  return measured;
+}
+
+async function sample(
+  { target, child }: Subject,
+  scenario: Scenario,
+  load: LoadProcess,
+  durationMs: number,
+): Promise<Sample> {
+  const before = child === undefined ? undefined : readCpuNs(child.pid);
+  const { calls, wallMs, p50Ms, p99Ms } = await load.run({ target, scenario, durationMs });
+  const after = child === undefined ? undefined : readCpuNs(child.pid);
+  const cpuMicros = before === undefined || after === undefined ? undefined : (after - before) / 1000;
+  return {
+    calls,
+    callsPerSecond: (calls * 1000) / wallMs,
+    cpuMicrosPerCall: cpuMicros === undefined ? undefined : cpuMicros / calls,
+    busy: cpuMicros === undefined ? undefined : cpuMicros / 1000 / wallMs,
+    p50Ms,
+    p99Ms,
+  };
+}
+
+/**
+ * Open already at the first reading. They take what is allocated once, and the room that starting has left in the
+ * heap, so that what further streams add is theirs.
+ */
+const PRIMING_STREAMS = 200;
+
+/** Opens many streams that say nothing against a fresh process of each subject, and compares what it occupies. */
+export async function measureIdle(
+  subjects: Subjects,
+  load: LoadProcess,
+  { idle }: Plan,
+  progress: Progress,
+): Promise<IdleBytes> {
+  const bytes: { [N in SubjectName]: (number | undefined)[] } = {
+    direct: [],
+    "relay-http": [],
+    "relay-grpc": [],
+    gateway: [],
+  };
+  for (let round = 0; round < idle.rounds; round++) {
+    for (const name of order.filter((one) => one !== "direct")) {
+      progress.step(`${idle.streams} idle streams, ${name}: round ${round + 1} of ${idle.rounds}`);
+      const subject = await subjects.start(name);
+      const read = (): number | undefined => readResidentBytes(subject.child?.pid ?? 0);
+      const hold = async (streams: number): Promise<void> => {
+        await load.hold({ target: subject.target, model: IDLE_MODEL, streams, perConnection: STREAMS_PER_CONNECTION });
+        await delay(idle.settleMs);
+      };
+      await hold(PRIMING_STREAMS);
+      const before = read();
+      await hold(idle.streams);
+      const after = read();
+      await load.release();
+      await subjects.stop(subject);
+      bytes[name].push(before === undefined || after === undefined ? undefined : (after - before) / idle.streams);
+    }
+  }
+  return bytes;
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}
