@@ -23,10 +23,13 @@ function earlierContracts(): string[] {
   return [...new Set([...versions, upstream])].filter((commit) => commit !== "");
 }
 
+/** The contract's directory as one module: of a workspace of two, buf reports deletions that are none. */
+const CONTRACT = JSON.stringify({ version: "v2", modules: [{ path: "proto" }], breaking: { use: ["WIRE_JSON"] } });
+
 const fresh = mkdtempSync(join(tmpdir(), "sluice-gen-"));
 
 const steps: readonly Step[] = [
-  { name: "format and lint (biome)", commands: [["biome", "ci", "--error-on-warnings"]] },
+  { name: "format and lint (biome)", commands: [["biome", "ci", "--colors=off", "--error-on-warnings"]] },
   { name: "lint with types (oxlint)", commands: [["oxlint", "--deny-warnings"]] },
   { name: "types (tsc)", commands: [["tsc", "-p", "tsconfig.json"]] },
   { name: "contract: lint", commands: [["buf", "lint"]] },
@@ -34,17 +37,8 @@ const steps: readonly Step[] = [
   {
     name: "contract: nothing breaks callers",
     commands: earlierContracts().map((commit) => [
-      "buf",
-      "breaking",
-      "proto",
-      "--config",
-      breakingConfig(),
-      "--against-config",
-      breakingConfig(),
-      "--path",
-      "proto/sluice/v1",
-      "--against",
-      `.git#ref=${commit},subdir=proto`,
+      ...["buf", "breaking", "--config", CONTRACT, "--against-config", CONTRACT],
+      ...["--path", "proto/sluice/v1", "--against", `.git#ref=${commit}`],
     ]),
   },
   {
@@ -58,17 +52,15 @@ const steps: readonly Step[] = [
   { name: "directions and package homes", commands: [["vitest", "run", "test/architecture"]] },
 ];
 
-/** The contract's directory as one module: buf compares a workspace of two wrongly. */
-function breakingConfig(): string {
-  return JSON.stringify({ version: "v2", breaking: { use: ["WIRE_JSON"] } });
-}
-
 let failed = 0;
 for (const { name, commands } of steps) {
   const startedAt = performance.now();
   const output: string[] = [];
   const good = commands.every(([command = "", ...args]) => {
-    const result = spawnSync(command, args, { encoding: "utf8" });
+    const result = spawnSync(command, args, {
+      encoding: "utf8",
+      env: { ...process.env, NO_COLOR: "1", FORCE_COLOR: "0" },
+    });
     output.push(
       `$ ${command} ${args.join(" ")}\n${result.stdout ?? ""}${result.stderr ?? ""}${result.error?.message ?? ""}`,
     );
