@@ -43,7 +43,7 @@ export function parseConfig(text: string): Config {
 
   let config: Config;
   try {
-    const json: unknown = document.toJS({ maxAliasCount: 100 });
+    const json: unknown = document.toJS({ maxAliasCount: 10_000 });
     config = fromJson(ConfigSchema, withoutNulls(json ?? {}) as JsonValue);
   } catch (error) {
     throw new ConfigError([{ path: "", message: error instanceof Error ? error.message : "cannot be read" }]);

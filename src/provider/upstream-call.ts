@@ -91,10 +91,9 @@ export class UpstreamCall {
       const head = await exchange.head();
       this.#status = head.status;
       if (head.status >= 300 && head.status < 400) throw redirected(head.status);
+      const succeeded = head.status >= 200 && head.status < 300;
+      if (!succeeded) throw dialect.explain(head, await readRefusal(exchange, head), clock.wallNow());
       body = decompress(head.headers["content-encoding"], () => exchange.read());
-      if (head.status < 200 || head.status >= 300) {
-        throw dialect.explain(head, await readStart(body.read), clock.wallNow());
-      }
       this.#options.onHead();
       const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
       if (contentType.includes("html")) throw page(head, await readStart(body.read));
@@ -118,8 +117,10 @@ export class UpstreamCall {
     const { limits } = this.#options;
     const parser = createSseParser(limits.maxEventBytes);
     let total = 0;
+    let endBy: number | undefined;
     for (;;) {
-      const chunk = decoder.finishing ? await this.#readWithin(exchange, read, FINISH_GRACE_MS) : await read();
+      if (decoder.finishing) endBy ??= this.#options.clock.now() + FINISH_GRACE_MS;
+      const chunk = endBy === undefined ? await read() : await this.#readUntil(exchange, read, endBy);
       if (chunk === undefined) break;
       total += chunk.length;
       if (total > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
@@ -133,9 +134,10 @@ export class UpstreamCall {
     yield* decoder.finish();
   }
 
-  /** Reads on, but takes silence for the end. */
-  async #readWithin(exchange: Exchange, read: Read, ms: number): ReturnType<Read> {
-    const timer = this.#options.clock.schedule(ms, () => exchange.abort(GRACE_OVER));
+  /** Reads on, but takes this instant for the end, whatever still comes. */
+  async #readUntil(exchange: Exchange, read: Read, instant: number): ReturnType<Read> {
+    const { clock } = this.#options;
+    const timer = clock.schedule(instant - clock.now(), () => exchange.abort(GRACE_OVER));
     try {
       return await read();
     } catch (error) {
@@ -160,13 +162,38 @@ function isStream(contentType: string, delivery: Delivery): boolean {
   return delivery === "stream" && !contentType.includes("json");
 }
 
-/** The beginning of an error's body, as text. */
+/** The body of a refusal. Its status has said what matters: a body that cannot be read says nothing more. */
+async function readRefusal(exchange: Exchange, head: WireHead): Promise<string> {
+  let body: ReturnType<typeof decompress> | undefined;
+  try {
+    body = decompress(head.headers["content-encoding"], () => exchange.read());
+    return await readStart(body.read);
+  } catch (error) {
+    // Cancelled or timed out: that is the call's end, not the body's.
+    if (error instanceof GatewayError && !BODY_FAULTS.has(error.reason)) throw error;
+    return "";
+  } finally {
+    body?.close();
+  }
+}
+
+const BODY_FAULTS: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.UPSTREAM_TRUNCATED,
+  ErrorReason.UPSTREAM_MALFORMED,
+  ErrorReason.UPSTREAM_UNREACHABLE,
+]);
+
+/** The beginning of an error's body, as text; where it breaks off, what came. */
 async function readStart(read: Read): Promise<string> {
   const chunks: Uint8Array[] = [];
   let total = 0;
-  for (let chunk = await read(); chunk !== undefined && total < MAX_ERROR_BYTES; chunk = await read()) {
-    chunks.push(chunk);
-    total += chunk.length;
+  try {
+    for (let chunk = await read(); chunk !== undefined && total < MAX_ERROR_BYTES; chunk = await read()) {
+      chunks.push(chunk);
+      total += chunk.length;
+    }
+  } catch (error) {
+    if (error instanceof GatewayError && error.reason !== ErrorReason.UPSTREAM_TRUNCATED) throw error;
   }
   return Buffer.concat(chunks).subarray(0, MAX_ERROR_BYTES).toString("utf8");
 }
