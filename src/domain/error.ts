@@ -42,6 +42,14 @@ export class GatewayError extends Error {
     return reasonRow(this.reason);
   }
 
+  /** The same failure with its message put through `reword`; itself, where that changes nothing. */
+  reworded(reword: (message: string) => string): GatewayError {
+    const message = reword(this.message);
+    if (message === this.message) return this;
+    const { metadata, retryAfterMs, violations } = this;
+    return new GatewayError(this.reason, message, { metadata, retryAfterMs, violations });
+  }
+
   /** The same failure with more metadata; what is known already stays. */
   with(metadata: Readonly<Record<string, string>>): GatewayError {
     return new GatewayError(this.reason, this.message, {

@@ -65,9 +65,15 @@ export class Provider {
         headers: { ...encoded.headers, ...this.#headers },
         body: encoded.body,
       },
+      conceal: this.#conceal,
       mintCallId: (n) => `call_${call.id.replaceAll("-", "").slice(-12)}_${n}`,
     });
   }
+
+  readonly #conceal = (text: string): string => {
+    const key = this.#options.key?.reveal();
+    return key === undefined ? text : text.replaceAll(key, "[redacted]");
+  };
 
   async close(): Promise<void> {
     await this.#connections.close();

@@ -47,6 +47,8 @@ export interface UpstreamCallOptions {
   readonly delivery: Delivery;
   readonly request: WireRequest;
   readonly mintCallId: (n: number) => string;
+  /** Takes the provider's key out of its words: some quote the request that they refuse. */
+  readonly conceal: (text: string) => string;
   /** The head of a success arrived. */
   readonly onHead: () => void;
 }
@@ -83,7 +85,7 @@ export class UpstreamCall {
    */
   async *events(): AsyncGenerator<ChatEvent> {
     if (this.#aborted !== undefined) throw this.#aborted;
-    const { connections, dialect, clock, limits, model, mintCallId, request } = this.#options;
+    const { connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
     const exchange = connections.send(request);
     this.#exchange = exchange;
     let body: { read: Read; close: () => void } | undefined;
@@ -92,11 +94,11 @@ export class UpstreamCall {
       this.#status = head.status;
       if (head.status >= 300 && head.status < 400) throw redirected(head.status);
       const succeeded = head.status >= 200 && head.status < 300;
-      if (!succeeded) throw dialect.explain(head, await readRefusal(exchange, head), clock.wallNow());
+      if (!succeeded) throw dialect.explain(head, conceal(await readRefusal(exchange, head)), clock.wallNow());
       body = decompress(head.headers["content-encoding"], () => exchange.read());
       this.#options.onHead();
       const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
-      if (contentType.includes("html")) throw page(head, await readStart(body.read));
+      if (contentType.includes("html")) throw page(head, conceal(await readStart(body.read)));
       const whole = !isStream(contentType, this.#options.delivery);
       const decoder = dialect.createDecoder({ model, whole, mintCallId });
       this.#decoder = decoder;
@@ -107,6 +109,8 @@ export class UpstreamCall {
         yield* decoder.push({ data });
         yield* decoder.finish();
       }
+    } catch (error) {
+      throw error instanceof GatewayError ? error.reworded(conceal) : error;
     } finally {
       body?.close();
       if (!this.#released && !exchange.over) exchange.abort(ABANDONED);

@@ -1,5 +1,6 @@
 import { ErrorReason } from "../../domain/contract.ts";
 import { GatewayError } from "../../domain/error.ts";
+import { reasonRow } from "../../domain/reasons.ts";
 import type { ErrorHead } from "../dialect.ts";
 import { asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { quote, quoteHtml } from "../quote.ts";
@@ -76,11 +77,18 @@ const byStatus: Readonly<Record<number, ErrorReason>> = {
 /** Statuses whose slug says less than they do: a 429 or 401 may carry `invalid_request_error` or `server_error`. */
 const STATUS_FIRST = new Set([401, 402, 403, 408, 409, 425, 503, 529]);
 
+/** The 4xx that say "not now" instead of "not so". */
+const RETRYABLE_4XX = new Set([408, 409, 425, 429]);
+
 function classify(status: number, said: Said): ErrorReason {
   for (const row of byMessage) {
     if (row.statuses.includes(status) && row.pattern.test(said.message)) return row.reason;
   }
-  const named = said.slugs.map((slug) => bySlug[slug]).find((reason) => reason !== undefined);
+  // A refusal is not asked again, whatever its words say of the server.
+  const refused = status >= 400 && status < 500 && !RETRYABLE_4XX.has(status);
+  const named = said.slugs
+    .map((slug) => bySlug[slug])
+    .find((reason) => reason !== undefined && !(refused && reasonRow(reason).mayRetry));
   const general = byStatus[status];
   if (
     general !== undefined &&
