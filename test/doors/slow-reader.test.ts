@@ -21,7 +21,7 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   simulator = await openSimulator();
-  const limits = `limits: { max_response_bytes: ${200 * MIB}, idle_timeout: 1s }\n`;
+  const limits = `limits: { max_response_bytes: ${200 * MIB}, idle_timeout: 0.3s }\n`;
   gateway = await startGateway(houseConfig(simulator.url, limits));
 });
 
@@ -134,9 +134,9 @@ describe.each(readers)("over $name", ({ open }) => {
     const reader = await open();
     try {
       const call = await arrival;
-      // The upstream may be silent for 1 s. It is not: it is the reader who makes it wait.
+      // The upstream may be silent for 0.3 s. It is not: it is the reader who makes it wait.
       await stoppedAt(call);
-      await new Promise((resolve) => setTimeout(resolve, 1200));
+      await new Promise((resolve) => setTimeout(resolve, 600));
       expect(call.end).toBeUndefined();
     } finally {
       await reader.close();
