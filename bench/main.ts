@@ -1,5 +1,5 @@
 import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus, release, totalmem } from "node:os";
+import { cpus, loadavg, release, totalmem } from "node:os";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -25,6 +25,9 @@ const HELP = `what the gateway costs, beside two relays that do as little as the
 Figures go to standard output, and with every round to bench/results/. Nothing
 else should be running meanwhile.
 `;
+
+/** Average of waiting and running processes above which somebody else uses the machine. */
+const BUSY_LOAD = 0.5;
 
 const EXIT = { ok: 0, failed: 1, wrongArguments: 2, interrupted: 130 } as const;
 
@@ -66,6 +69,10 @@ async function main(): Promise<number> {
     process.stdout.write(HELP);
     return EXIT.ok;
   }
+  const loadBefore = loadavg()[0] ?? 0;
+  if (loadBefore > BUSY_LOAD) {
+    process.stderr.write(`The machine is busy (load ${loadBefore.toFixed(1)}): figures will be rough.\n`);
+  }
   const children = new Children();
   const subjects = new Subjects(children);
   const interrupted = new Promise<undefined>((resolve) => {
@@ -77,7 +84,7 @@ async function main(): Promise<number> {
     const report = toReport(rounds.measured, rounds.idle);
     process.stdout.write(`\n${toText(report)}\n`);
     if (!canMeter) process.stdout.write("CPU and memory are read from Linux's /proc, which is missing here.\n");
-    process.stdout.write(`Written to ${save(args, rounds, report)}\n`);
+    process.stdout.write(`Written to ${save({ quick: args.quick, loadBefore }, rounds, report)}\n`);
     return args.enforce && report.verdicts.some(({ ok }) => ok !== true) ? EXIT.failed : EXIT.ok;
   } catch (error) {
     process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
@@ -104,8 +111,8 @@ async function measure({ chosen, quick }: Arguments, children: Children, subject
 }
 
 /** Keeps figures and rounds, and what they were measured on. Returns the file. */
-function save({ quick }: Arguments, rounds: Rounds, report: Report): string {
-  const startedAt = new Date().toISOString();
+function save(run: { quick: boolean; loadBefore: number }, rounds: Rounds, report: Report): string {
+  const writtenAt = new Date().toISOString();
   const machine = {
     node: process.version,
     platform: `${process.platform} ${release()} ${process.arch}`,
@@ -114,8 +121,8 @@ function save({ quick }: Arguments, rounds: Rounds, report: Report): string {
   };
   const directory = new URL("results/", import.meta.url);
   mkdirSync(directory, { recursive: true });
-  const file = fileURLToPath(new URL(`${startedAt.replace(/[:.]/g, "-")}${quick ? "-quick" : ""}.json`, directory));
-  writeFileSync(file, `${JSON.stringify({ writtenAt: startedAt, quick, machine, report, rounds }, null, 2)}\n`);
+  const file = fileURLToPath(new URL(`${writtenAt.replace(/[:.]/g, "-")}${run.quick ? "-quick" : ""}.json`, directory));
+  writeFileSync(file, `${JSON.stringify({ writtenAt, ...run, machine, report, rounds }, null, 2)}\n`);
   return relative(process.cwd(), file);
 }
 

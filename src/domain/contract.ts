@@ -31,6 +31,7 @@ export {
   type StreamRequest,
   StreamRequestSchema,
   type StreamResponse,
+  StreamResponseSchema,
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
 export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {

@@ -53,7 +53,7 @@ function toLine(record: CallRecord): Record<string, unknown> {
     outcome: record.outcome,
     reason: record.outcome === "answered" ? undefined : reasonName(record.reason),
     error: record.error,
-    finish_reason: record.finishReason === undefined ? undefined : nameOf(FinishReason, record.finishReason),
+    finish_reason: record.finishReason === undefined ? undefined : finishReasons.get(record.finishReason),
     input_tokens: usage?.inputTokens,
     output_tokens: usage?.outputTokens,
     latency_ms: round(record.latencyMs),
@@ -61,7 +61,7 @@ function toLine(record: CallRecord): Record<string, unknown> {
     attempts: record.attempts.map((attempt) => ({
       provider: attempt.provider,
       model: attempt.model,
-      outcome: nameOf(AttemptOutcome, attempt.outcome),
+      outcome: outcomes.get(attempt.outcome),
       reason: attempt.outcome === AttemptOutcome.SUCCEEDED ? undefined : reasonName(attempt.errorReason),
       upstream_status: attempt.upstreamStatus || undefined,
       latency_ms: round(toMs(attempt.latency) ?? 0),
@@ -69,13 +69,13 @@ function toLine(record: CallRecord): Record<string, unknown> {
   };
 }
 
-function nameOf(values: Readonly<Record<string, number>>, value: number): string {
-  return (
-    Object.keys(values)
-      .find((name) => values[name] === value)
-      ?.toLowerCase() ?? String(value)
-  );
+/** An enum's names by their numbers, in lower case. */
+function namesOf(values: Readonly<Record<string, number>>): ReadonlyMap<number, string> {
+  return new Map(Object.entries(values).map(([name, value]) => [value, name.toLowerCase()]));
 }
+
+const finishReasons = namesOf(FinishReason);
+const outcomes = namesOf(AttemptOutcome);
 
 function round(ms: number): number {
   return Math.round(ms * 100) / 100;

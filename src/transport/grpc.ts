@@ -1,7 +1,8 @@
 import { Buffer } from "node:buffer";
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
-import { type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
+import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
 import { type GatewayError, invalidRequest, toGatewayError } from "../domain/error.ts";
 import type { BoundService, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
@@ -9,6 +10,7 @@ import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
 import { GrpcContext } from "./grpc-context.ts";
 import { takeTimeout } from "./timeout.ts";
+import { writeDelta } from "./write-delta.ts";
 
 export interface GrpcDoorOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -128,10 +130,15 @@ function toDefinition(method: DescMethod): grpc.MethodDefinition<Buffer, AnyMess
     responseStream: method.methodKind === "server_streaming" || method.methodKind === "bidi_streaming",
     requestSerialize: (bytes) => bytes,
     requestDeserialize: (bytes) => bytes,
-    responseSerialize: (message) => asBuffer(toBinary(output, message)),
+    responseSerialize: serializerOf(output),
     responseDeserialize: (bytes) => fromBinary(output, bytes),
     originalName: input.name,
   };
+}
+
+function serializerOf(output: DescMessage): (message: AnyMessage) => Buffer {
+  if (output.typeName !== StreamResponseSchema.typeName) return (message) => asBuffer(toBinary(output, message));
+  return (message) => writeDelta(message as StreamResponse) ?? asBuffer(toBinary(output, message));
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
