@@ -36,13 +36,16 @@ export function attempt(options: AttemptOptions): Handler<RoutedCall> {
           return;
         } catch (thrown) {
           if (call.signal.aborted) throw toGatewayError(call.signal.reason);
-          failure = describe(toGatewayError(thrown), target);
-          if (progress.shown) throw failure;
-        }
-        // Nothing was sent: the target cannot do what is asked. That costs no attempt; another target may.
-        if (!progress.sent) {
-          if (failure.row.mayFailOver) break;
-          throw failure;
+          const error = describe(toGatewayError(thrown), target);
+          if (progress.shown) throw error;
+          // Nothing was sent: the target cannot do what is asked. That costs no attempt; another target may. An
+          // outage before it is what the caller is told of.
+          if (!progress.sent) {
+            failure ??= error;
+            if (error.row.mayFailOver) break;
+            throw failure;
+          }
+          failure = error;
         }
         const decision = decideRetry(
           {

@@ -1,7 +1,7 @@
 /** Upstreams that the simulator cannot be: bare sockets, TLS, answers written by hand. */
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createSecureServer } from "node:https";
-import { type AddressInfo, createServer as createSocketServer, type Server, type Socket } from "node:net";
+import { type AddressInfo, connect, createServer as createSocketServer, type Server, type Socket } from "node:net";
 import { onTestFinished } from "vitest";
 import type { Certificate } from "./certificates.ts";
 
@@ -55,6 +55,17 @@ export function answerWith(answer: Answer, certificate?: Certificate): Promise<U
 /** A server of bare sockets. */
 export function accept(onSocket: (socket: Socket) => void): Promise<Upstream> {
   return listen(createSocketServer(onSocket));
+}
+
+/** A port in front of another one; its connections can be counted. */
+export function forwardTo(port: number): Promise<Upstream> {
+  return accept((socket) => {
+    const onward = connect(port, "127.0.0.1");
+    onward.on("error", () => socket.destroy());
+    onward.on("close", () => socket.destroy());
+    socket.on("close", () => onward.destroy());
+    socket.pipe(onward).pipe(socket);
+  });
 }
 
 /** A port of this machine that refuses connections. */
