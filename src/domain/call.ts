@@ -19,8 +19,14 @@ export interface Call {
   readonly attempts: Attempt[];
 }
 
-/** One shape for whole and streamed calls. Failure is a thrown `GatewayError`. */
-export type Handler<C> = (call: C) => AsyncIterable<ChatEvent>;
+/** Events that came together, at least one, in their order. */
+export type Batch = readonly ChatEvent[];
+
+/**
+ * One shape for whole and streamed calls. Failure is a thrown `GatewayError`. Events travel in batches, as they came
+ * off the wire: passing each one alone through every stage would cost more than all that the stages do.
+ */
+export type Handler<C> = (call: C) => AsyncIterable<Batch>;
 
 /** A step of the pipeline: calls go right through it, their events come back left. */
 export type Stage<In, Out = In> = (next: Handler<Out>) => Handler<In>;

@@ -1,3 +1,4 @@
+import type { Batch } from "./call.ts";
 import { type CompleteResponse, ErrorReason, type Part, type StreamEnd, type TokenLogprob } from "./contract.ts";
 import { GatewayError } from "./error.ts";
 import type { BlockKind, ChatEvent } from "./event.ts";
@@ -35,43 +36,14 @@ function toPart(block: OpenBlock): Part {
  * Folds an answer's events into one response. Throws `UPSTREAM_TRUNCATED` where the end is missing: an answer without
  * its end is never whole.
  */
-export async function collect(events: AsyncIterable<ChatEvent>): Promise<CompleteResponse> {
+export async function collect(batches: AsyncIterable<Batch>): Promise<CompleteResponse> {
   const blocks = new Map<number, OpenBlock>();
   const logprobs: TokenLogprob[] = [];
   let end: StreamEnd | undefined;
-  for await (const event of events) {
-    switch (event.case) {
-      case "blockStart":
-        if (event.value.block.case !== undefined) {
-          blocks.set(event.value.index ?? 0, {
-            kind: event.value.block,
-            pieces: [],
-            citations: [],
-            providerState: undefined,
-          });
-        }
-        break;
-      case "blockDelta": {
-        const block = blocks.get(event.value.index ?? 0);
-        block?.pieces.push(event.value.text);
-        block?.citations.push(...event.value.citations);
-        for (const logprob of event.value.logprobs) logprobs.push(logprob);
-        break;
-      }
-      case "blockEnd": {
-        const block = blocks.get(event.value.index ?? 0);
-        if (block !== undefined) block.providerState = event.value.providerState;
-        break;
-      }
-      case "restart":
-        blocks.clear();
-        logprobs.length = 0;
-        break;
-      case "end":
-        end = event.value;
-        break;
-      case "start":
-        break;
+  for await (const events of batches) {
+    for (const event of events) {
+      if (event.case === "end") end = event.value;
+      else fold(event, blocks, logprobs);
     }
   }
   if (end === undefined) {
@@ -84,4 +56,30 @@ export async function collect(events: AsyncIterable<ChatEvent>): Promise<Complet
     parts: Array.from(blocks.values(), toPart),
     logprobs,
   };
+}
+
+function fold(event: ChatEvent, blocks: Map<number, OpenBlock>, logprobs: TokenLogprob[]): void {
+  switch (event.case) {
+    case "blockStart": {
+      const kind = event.value.block;
+      if (kind.case === undefined) return;
+      blocks.set(event.value.index ?? 0, { kind, pieces: [], citations: [], providerState: undefined });
+      return;
+    }
+    case "blockDelta": {
+      const block = blocks.get(event.value.index ?? 0);
+      block?.pieces.push(event.value.text);
+      block?.citations.push(...event.value.citations);
+      for (const logprob of event.value.logprobs) logprobs.push(logprob);
+      return;
+    }
+    case "blockEnd": {
+      const block = blocks.get(event.value.index ?? 0);
+      if (block !== undefined) block.providerState = event.value.providerState;
+      return;
+    }
+    case "restart":
+      blocks.clear();
+      logprobs.length = 0;
+  }
 }

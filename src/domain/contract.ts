@@ -32,6 +32,7 @@ export {
   StreamRequestSchema,
   type StreamResponse,
   StreamResponseSchema,
+  type StreamStart,
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
 export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {

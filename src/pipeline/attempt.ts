@@ -1,8 +1,7 @@
-import type { Handler } from "../domain/call.ts";
+import type { Batch, Handler } from "../domain/call.ts";
 import type { Clock, Random } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import type { ChatEvent } from "../domain/event.ts";
 import type { Target } from "../provider/provider.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
 import { type AttemptTimeouts, runAttempt } from "./run-attempt.ts";
@@ -22,7 +21,7 @@ export interface AttemptOptions {
  * is the attempt's.
  */
 export function attempt(options: AttemptOptions): Handler<RoutedCall> {
-  return async function* (call): AsyncGenerator<ChatEvent> {
+  return async function* (call): AsyncGenerator<Batch> {
     const { clock, random, retry, timeouts } = options;
     const notIdempotent = call.handling?.notIdempotent === true;
     let failure: GatewayError | undefined;

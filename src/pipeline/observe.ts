@@ -1,9 +1,8 @@
 import { create } from "@bufbuild/protobuf";
-import type { Call, Stage } from "../domain/call.ts";
+import type { Batch, Call, Stage } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { CallFailureSchema, ErrorReason, type StreamEnd } from "../domain/contract.ts";
 import { type GatewayError, toGatewayError } from "../domain/error.ts";
-import type { ChatEvent } from "../domain/event.ts";
 import type { CallObserver } from "../telemetry/observer.ts";
 
 /**
@@ -12,17 +11,20 @@ import type { CallObserver } from "../telemetry/observer.ts";
  */
 export function observe(clock: Clock, observers: readonly CallObserver[]): Stage<Call> {
   return (next) =>
-    async function* (call): AsyncGenerator<ChatEvent> {
+    async function* (call): AsyncGenerator<Batch> {
       const startedAt = clock.now();
       let firstEventAt: number | undefined;
       let end: StreamEnd | undefined;
       let failure: GatewayError | undefined;
+      let finished = false;
       try {
-        for await (const event of next(call)) {
+        for await (const events of next(call)) {
           firstEventAt ??= clock.now();
-          if (event.case === "end") end = event.value;
-          yield event;
+          const last = events.at(-1);
+          if (last?.case === "end") end = last.value;
+          yield events;
         }
+        finished = true;
       } catch (thrown) {
         failure = toGatewayError(thrown);
         const partial = firstEventAt !== undefined;
@@ -30,8 +32,7 @@ export function observe(clock: Clock, observers: readonly CallObserver[]): Stage
         throw failure;
       } finally {
         // A reader that was cut off at the call's deadline leaves like one that goes by itself.
-        if (failure === undefined && end === undefined && call.signal.aborted)
-          failure = toGatewayError(call.signal.reason);
+        if (failure === undefined && !finished && call.signal.aborted) failure = toGatewayError(call.signal.reason);
         const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
         const record = {
           requestId: call.id,

@@ -1,5 +1,14 @@
+import type { Batch } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { type Attempt, AttemptOutcome, ErrorReason, type Handling, type Usage } from "../domain/contract.ts";
+import {
+  type Attempt,
+  AttemptOutcome,
+  ErrorReason,
+  type Handling,
+  type StreamEnd,
+  type StreamStart,
+  type Usage,
+} from "../domain/contract.ts";
 import { toDuration, toMs } from "../domain/duration.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { ChatEvent } from "../domain/event.ts";
@@ -33,7 +42,7 @@ export async function* runAttempt(
   clock: Clock,
   defaults: AttemptTimeouts,
   progress: Progress,
-): AsyncGenerator<ChatEvent> {
+): AsyncGenerator<Batch> {
   const timeouts = applyHandling(defaults, call.handling);
   const startedAt = clock.now();
   const wholeBy = startedAt + timeouts.attemptMs;
@@ -54,8 +63,8 @@ export async function* runAttempt(
   call.signal.addEventListener("abort", onAbort, { once: true });
 
   const record = new Recorder(call, target, clock, startedAt);
-  const events = upstream.events();
-  const held: ChatEvent[] = [];
+  const batches = upstream.events();
+  let held: ChatEvent[] = [];
   let firstTokenAt: number | undefined;
   let over = false;
   try {
@@ -63,38 +72,38 @@ export async function* runAttempt(
       // What came before the abort may still be buffered: a call that is over shows no more of it.
       if (call.signal.aborted) throw toGatewayError(call.signal.reason);
       watchdog.waitUntil(waitLimit);
-      const next = await events.next();
+      const next = await batches.next();
       watchdog.came();
       if (next.done === true) break;
-      const event = next.value;
-      if (event.case === "start") {
-        event.value.requestId = call.id;
-        event.value.provider = target.provider.name;
-      } else if (event.case === "end") {
-        // Lets the upstream's side finish first: its connection is kept, and nothing is left to abort.
-        await events.next();
-        over = true;
-        record.end(AttemptOutcome.SUCCEEDED, ErrorReason.UNSPECIFIED, upstream.status, firstTokenAt, event.value.usage);
-        event.value.requestId = call.id;
-        event.value.provider = target.provider.name;
-        event.value.attempts = [...call.attempts];
-        progress.shown = true;
-        yield* held;
-        yield event;
-        return;
-      } else if (firstTokenAt === undefined && streams) {
+      const events = next.value;
+      const [first] = events;
+      const last = events.at(-1);
+      if (first?.case === "start") sign(first.value, call, target);
+      // The start alone shows nothing of the answer.
+      const shows = first?.case !== "start" || events.length > 1;
+      if (shows && streams && firstTokenAt === undefined) {
         firstTokenAt = clock.now();
         phase = "its next token";
       }
-      if (!streams || (event.case === "start" && !progress.shown)) {
-        held.push(event);
+      if (last?.case === "end") {
+        // Lets the upstream's side finish first: its connection is kept, and nothing is left to abort.
+        await batches.next();
+        over = true;
+        record.end(AttemptOutcome.SUCCEEDED, ErrorReason.UNSPECIFIED, upstream.status, firstTokenAt, last.value.usage);
+        sign(last.value, call, target);
+        last.value.attempts = [...call.attempts];
+        progress.shown = true;
+        yield held.length === 0 ? events : [...held, ...events];
+        return;
+      }
+      if (!streams || !(shows || progress.shown)) {
+        for (const event of events) held.push(event);
         continue;
       }
-      if (!progress.shown) {
-        progress.shown = true;
-        yield* held.splice(0);
-      }
-      yield event;
+      progress.shown = true;
+      const batch = held.length === 0 ? events : [...held, ...events];
+      held = [];
+      yield batch;
       waitLimit = Math.min(wholeBy, clock.now() + timeouts.idleMs);
     }
     throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The upstream's answer has no end. Try again.");
@@ -111,9 +120,15 @@ export async function* runAttempt(
       const why = call.signal.aborted ? toGatewayError(call.signal.reason).reason : ErrorReason.CANCELLED;
       record.end(AttemptOutcome.CANCELLED, why, upstream.status, firstTokenAt, undefined);
       upstream.abort(LEFT);
-      await events.return(undefined);
+      await batches.return(undefined);
     }
   }
+}
+
+/** Says whose answer it is. */
+function sign(message: StreamStart | StreamEnd, call: RoutedCall, target: Target): void {
+  message.requestId = call.id;
+  message.provider = target.provider.name;
 }
 
 const LEFT = new GatewayError(ErrorReason.CANCELLED, "The reader left.");

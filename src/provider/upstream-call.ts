@@ -1,4 +1,4 @@
-import type { Delivery } from "../domain/call.ts";
+import type { Batch, Delivery } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
@@ -12,7 +12,7 @@ import {
   type WireHead,
   type WireRequest,
 } from "../wire/send.ts";
-import { createSseParser } from "../wire/sse.ts";
+import { createSseParser, type Frame } from "../wire/sse.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
 import { quoteHtml } from "./quote.ts";
 
@@ -80,10 +80,10 @@ export class UpstreamCall {
   }
 
   /**
-   * The answer's events, up to its end. Throws a `GatewayError` for anything that is no whole answer. Leaving it
+   * The answer's events, up to its end, as they come. Throws a `GatewayError` for anything that is no whole answer. Leaving it
    * early closes the upstream's socket. Call once.
    */
-  async *events(): AsyncGenerator<ChatEvent> {
+  async *events(): AsyncGenerator<Batch> {
     if (this.#aborted !== undefined) throw this.#aborted;
     const { connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
     const exchange = connections.send(request);
@@ -106,8 +106,7 @@ export class UpstreamCall {
         yield* this.#stream(exchange, body.read, decoder);
       } else {
         const data = (await readAll(body.read, limits.maxResponseBytes)).toString("utf8");
-        yield* decoder.push({ data });
-        yield* decoder.finish();
+        yield [...decoder.push({ data }), ...decoder.finish()];
       }
     } catch (error) {
       throw error instanceof GatewayError ? error.reworded(conceal) : error;
@@ -117,7 +116,7 @@ export class UpstreamCall {
     }
   }
 
-  async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<ChatEvent> {
+  async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<Batch> {
     const { limits } = this.#options;
     const parser = createSseParser(limits.maxEventBytes);
     let total = 0;
@@ -128,14 +127,15 @@ export class UpstreamCall {
       if (chunk === undefined) break;
       total += chunk.length;
       if (total > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
-      for (const frame of parser.push(chunk)) yield* decoder.push(frame);
+      yield* decodeAll(parser.push(chunk), decoder);
       if (decoder.ended) {
         this.#release(exchange);
         return;
       }
     }
-    for (const frame of parser.finish()) yield* decoder.push(frame);
-    yield* decoder.finish();
+    yield* decodeAll(parser.finish(), decoder);
+    const last = decoder.finish();
+    if (last.length > 0) yield last;
   }
 
   /** Reads on, but takes this instant for the end, whatever still comes. */
@@ -159,6 +159,18 @@ export class UpstreamCall {
     const timer = this.#options.clock.schedule(DISCARD_MS, () => exchange.abort(ABANDONED));
     exchange.discard(() => timer.cancel());
   }
+}
+
+/** The frames' events in one batch. What came before a frame that cannot be read still comes out, before the error. */
+function* decodeAll(frames: readonly Frame[], decoder: Decoder): Generator<Batch> {
+  const events: ChatEvent[] = [];
+  try {
+    for (const frame of frames) for (const event of decoder.push(frame)) events.push(event);
+  } catch (error) {
+    if (events.length > 0) yield events;
+    throw error;
+  }
+  if (events.length > 0) yield events;
 }
 
 function isStream(contentType: string, delivery: Delivery): boolean {

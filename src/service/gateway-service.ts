@@ -63,9 +63,13 @@ export function createGatewayService(
       const { call, close } = admit(request, "stream", context, id);
       let sequence = 0;
       try {
-        for await (const event of handle(call)) {
-          const response: StreamResponse = { $typeName: "sluice.v1.StreamResponse", sequence: ++sequence, event };
-          yield response;
+        for await (const events of handle(call)) {
+          for (const event of events) {
+            // A slow reader may be in the middle of a batch when its time is up.
+            if (call.signal.aborted) throw toGatewayError(call.signal.reason);
+            const response: StreamResponse = { $typeName: "sluice.v1.StreamResponse", sequence: ++sequence, event };
+            yield response;
+          }
         }
       } catch (thrown) {
         throw withRequestId(thrown, id);

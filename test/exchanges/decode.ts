@@ -1,4 +1,5 @@
 /** Decodes a recorded body as the gateway does, without sockets: chunks in, events or an error out. */
+import type { Batch } from "../../src/domain/call.ts";
 import { collect } from "../../src/domain/collect.ts";
 import type { CompleteResponse } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
@@ -45,10 +46,10 @@ export function decode(dialect: Dialect, exchange: Exchange, chunks: Iterable<Ui
 
 /** What was delivered, with an end put on where a failure left none. */
 export async function fold({ events }: Decoded): Promise<CompleteResponse> {
-  async function* whole(): AsyncGenerator<ChatEvent> {
-    yield* events;
+  async function* whole(): AsyncGenerator<Batch> {
+    yield events;
     if (events.at(-1)?.case !== "end") {
-      yield {
+      const end: ChatEvent = {
         case: "end",
         value: {
           $typeName: "sluice.v1.StreamEnd",
@@ -61,6 +62,7 @@ export async function fold({ events }: Decoded): Promise<CompleteResponse> {
           attempts: [],
         },
       };
+      yield [end];
     }
   }
   return await collect(whole());

@@ -2,6 +2,7 @@
 import { setImmediate } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
+import type { Batch } from "../../src/domain/call.ts";
 import { AttemptOutcome, CompleteRequestSchema, ErrorReason } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
 import type { ChatEvent } from "../../src/domain/event.ts";
@@ -72,7 +73,11 @@ function start(model: string): { call: RoutedCall; events: AsyncIterator<ChatEve
     retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
     timeouts: { headersMs: 30_000, firstTokenMs: 30_000, idleMs: IDLE_MS, attemptMs: 24 * HOUR_MS },
   });
-  return { call, events: stage(call)[Symbol.asyncIterator]() };
+  return { call, events: oneByOne(stage(call)) };
+}
+
+async function* oneByOne(batches: AsyncIterable<Batch>): AsyncGenerator<ChatEvent> {
+  for await (const events of batches) yield* events;
 }
 
 async function take(events: AsyncIterator<ChatEvent>, count: number): Promise<string> {
