@@ -47,6 +47,14 @@ describe.skipIf(!available)("recorded openai.chat exchanges", () => {
     expect(exchanges.length).toBe(277);
   });
 
+  test("tokens of pictures are counted", async () => {
+    const pictured = exchanges.filter(({ name }) => name.startsWith("azure-openai/image-input--grok-4-1-fast"));
+    const usages = await Promise.all(
+      pictured.map(async (exchange) => (await fold(decode(dialect, exchange, [exchange.body]))).usage),
+    );
+    expect(usages.map((usage) => usage?.inputImageTokens)).toEqual([256, 256]);
+  });
+
   test.each(exchanges)("$name decodes to what it says", async (exchange) => {
     const wire = exchange.expect;
     const decoded = decode(dialect, exchange, [exchange.body]);

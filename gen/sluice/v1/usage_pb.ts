@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/usage.proto.
  */
 export const file_sluice_v1_usage: GenFile = /*@__PURE__*/
-  fileDesc("ChVzbHVpY2UvdjEvdXNhZ2UucHJvdG8SCXNsdWljZS52MSKIAwoFVXNhZ2USGQoMaW5wdXRfdG9rZW5zGAEgASgNSACIAQESHgoRY2FjaGVfcmVhZF90b2tlbnMYAiABKA1IAYgBARIfChJjYWNoZV93cml0ZV90b2tlbnMYAyABKA1IAogBARIaCg1vdXRwdXRfdG9rZW5zGAQgASgNSAOIAQESHQoQcmVhc29uaW5nX3Rva2VucxgFIAEoDUgEiAEBEhEKCWVzdGltYXRlZBgGIAEoCBIfChJpbnB1dF9hdWRpb190b2tlbnMYByABKA1IBYgBARIgChNvdXRwdXRfYXVkaW9fdG9rZW5zGAggASgNSAaIAQFCDwoNX2lucHV0X3Rva2Vuc0IUChJfY2FjaGVfcmVhZF90b2tlbnNCFQoTX2NhY2hlX3dyaXRlX3Rva2Vuc0IQCg5fb3V0cHV0X3Rva2Vuc0ITChFfcmVhc29uaW5nX3Rva2Vuc0IVChNfaW5wdXRfYXVkaW9fdG9rZW5zQhYKFF9vdXRwdXRfYXVkaW9fdG9rZW5zIssBCgRDb3N0EhYKDnRvdGFsX25hbm9fdXNkGAEgASgDEhYKDmlucHV0X25hbm9fdXNkGAIgASgDEhsKE2NhY2hlX3JlYWRfbmFub191c2QYAyABKAMSHAoUY2FjaGVfd3JpdGVfbmFub191c2QYBCABKAMSFwoPb3V0cHV0X25hbm9fdXNkGAUgASgDEhYKDm90aGVyX25hbm9fdXNkGAYgASgDEhQKDHByaWNlX3NvdXJjZRgHIAEoCRIRCgllc3RpbWF0ZWQYCCABKAhiBnByb3RvMw");
+  fileDesc("ChVzbHVpY2UvdjEvdXNhZ2UucHJvdG8SCXNsdWljZS52MSK4BAoFVXNhZ2USGQoMaW5wdXRfdG9rZW5zGAEgASgNSACIAQESHgoRY2FjaGVfcmVhZF90b2tlbnMYAiABKA1IAYgBARIfChJjYWNoZV93cml0ZV90b2tlbnMYAyABKA1IAogBARIaCg1vdXRwdXRfdG9rZW5zGAQgASgNSAOIAQESHQoQcmVhc29uaW5nX3Rva2VucxgFIAEoDUgEiAEBEhEKCWVzdGltYXRlZBgGIAEoCBIfChJpbnB1dF9hdWRpb190b2tlbnMYByABKA1IBYgBARIgChNvdXRwdXRfYXVkaW9fdG9rZW5zGAggASgNSAaIAQESIgoVY2FjaGVfd3JpdGVfMWhfdG9rZW5zGAkgASgNSAeIAQESHwoSaW5wdXRfaW1hZ2VfdG9rZW5zGAogASgNSAiIAQESIAoTb3V0cHV0X2ltYWdlX3Rva2VucxgLIAEoDUgJiAEBQg8KDV9pbnB1dF90b2tlbnNCFAoSX2NhY2hlX3JlYWRfdG9rZW5zQhUKE19jYWNoZV93cml0ZV90b2tlbnNCEAoOX291dHB1dF90b2tlbnNCEwoRX3JlYXNvbmluZ190b2tlbnNCFQoTX2lucHV0X2F1ZGlvX3Rva2Vuc0IWChRfb3V0cHV0X2F1ZGlvX3Rva2Vuc0IYChZfY2FjaGVfd3JpdGVfMWhfdG9rZW5zQhUKE19pbnB1dF9pbWFnZV90b2tlbnNCFgoUX291dHB1dF9pbWFnZV90b2tlbnMiywEKBENvc3QSFgoOdG90YWxfbmFub191c2QYASABKAMSFgoOaW5wdXRfbmFub191c2QYAiABKAMSGwoTY2FjaGVfcmVhZF9uYW5vX3VzZBgDIAEoAxIcChRjYWNoZV93cml0ZV9uYW5vX3VzZBgEIAEoAxIXCg9vdXRwdXRfbmFub191c2QYBSABKAMSFgoOb3RoZXJfbmFub191c2QYBiABKAMSFAoMcHJpY2Vfc291cmNlGAcgASgJEhEKCWVzdGltYXRlZBgIIAEoCGIGcHJvdG8z");
 
 /**
  * Tokens, in the sense of the OpenTelemetry GenAI conventions: parts are
@@ -74,6 +74,27 @@ export type Usage = Message<"sluice.v1.Usage"> & {
    * @generated from field: optional uint32 output_audio_tokens = 8;
    */
   outputAudioTokens?: number | undefined;
+
+  /**
+   * Of the tokens written to the cache, those kept for an hour, which cost more.
+   *
+   * @generated from field: optional uint32 cache_write_1h_tokens = 9;
+   */
+  cacheWrite1hTokens?: number | undefined;
+
+  /**
+   * Of the prompt's tokens, those of pictures.
+   *
+   * @generated from field: optional uint32 input_image_tokens = 10;
+   */
+  inputImageTokens?: number | undefined;
+
+  /**
+   * Of the answer's tokens, those of pictures.
+   *
+   * @generated from field: optional uint32 output_image_tokens = 11;
+   */
+  outputImageTokens?: number | undefined;
 };
 
 /**

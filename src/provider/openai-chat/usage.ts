@@ -29,6 +29,8 @@ export function readUsage(value: unknown): Usage | undefined {
     ...defined("reasoningTokens", reasoning),
     ...defined("inputAudioTokens", asCount(inputDetails?.audio_tokens)),
     ...defined("outputAudioTokens", asCount(outputDetails?.audio_tokens)),
+    ...defined("inputImageTokens", asCount(inputDetails?.image_tokens)),
+    ...defined("outputImageTokens", asCount(outputDetails?.image_tokens)),
   };
 }
 
