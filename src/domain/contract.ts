@@ -42,4 +42,4 @@ export {
   type ToolChoice,
   ToolChoiceMode,
 } from "../../gen/sluice/v1/prompt_pb.ts";
-export type { Usage } from "../../gen/sluice/v1/usage_pb.ts";
+export type { Cost, Usage } from "../../gen/sluice/v1/usage_pb.ts";

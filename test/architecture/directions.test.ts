@@ -11,6 +11,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   config: ["domain"],
   wire: ["domain"],
   telemetry: ["domain"],
+  pricing: ["domain"],
   provider: ["domain", "wire"],
   routing: ["domain", "provider"],
   pipeline: ["domain", "wire", "telemetry", "provider", "routing"],
