@@ -12,6 +12,7 @@ import { processEnvironment } from "./config/secrets.ts";
 import { LOG_LEVELS, toSettings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
 import { checkAddresses, type Gateway, openGateway, readTls } from "./gateway.ts";
+import { pricedProviders, readPrices } from "./prices.ts";
 import { known } from "./provider/registry.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { openStandardOutput } from "./telemetry/standard-output.ts";
@@ -107,13 +108,15 @@ function prepare(args: Arguments) {
         ? providersFromEnvironment(known, processEnvironment, problems)
         : toProviderSettings(config, known, processEnvironment, problems);
     checkModels(config, new Set(Object.keys(config.providers)), problems);
+    const priced = args.config === undefined ? providers : pricedProviders(config.providers);
+    const prices = readPrices(config.prices, priced, problems);
     const level = args["log-level"];
     if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
       problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
     }
     if (problems.length > 0) throw new ConfigError(problems);
     const flags = { grpc: args.grpc, http: args.http, logLevel: args["log-level"] };
-    const prepared = { config, providers, settings: toSettings(config, flags), tls: readTls(config) };
+    const prepared = { config, providers, prices, settings: toSettings(config, flags), tls: readTls(config) };
     checkAddresses({ ...prepared, insecure: args.insecure === true });
     return prepared;
   } catch (error) {

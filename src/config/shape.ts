@@ -94,6 +94,9 @@ class Walk {
       case ScalarType.BOOL:
         if (typeof value !== "boolean") this.#problem(path, "must be true or false");
         return;
+      case ScalarType.DOUBLE:
+        if (typeof value !== "number" || !Number.isFinite(value)) this.#problem(path, "must be a number");
+        return;
       default:
         if (typeof value !== "number" || !Number.isInteger(value) || value < 0 || value > 0xffff_ffff) {
           this.#problem(path, "must be a whole number that is not negative");

@@ -117,7 +117,7 @@ function findModel(catalogue: Catalogue, provider: string | undefined, models: r
 }
 
 /** Finds a model by `provider/model`, where the provider is one of the catalogue's or the name of a preset. */
-function findByName(catalogue: Catalogue, name: string) {
+export function findByName(catalogue: Catalogue, name: string) {
   const slash = name.indexOf("/");
   if (slash < 0) return undefined;
   const provider = name.slice(0, slash);

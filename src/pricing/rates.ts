@@ -43,6 +43,11 @@ export function findNanoUsd(usd: number): number | undefined {
   return findScaled(usd, NANO_PLACES);
 }
 
+/** Converts USD for one request into nano-USD for a million of them. Undefined where that is not exact. */
+export function findNanoUsdPerMillion(usd: number): number | undefined {
+  return findScaled(usd, NANO_PLACES + 6);
+}
+
 /** Converts a discount in percent into millionths of a percent point. Undefined where that is not exact. */
 export function findDiscount(percent: number): number | undefined {
   return findScaled(percent, DISCOUNT_PLACES);

@@ -18,8 +18,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   service: ["domain", "telemetry", "pipeline"],
   transport: ["domain", "telemetry", "service"],
   simulator: [],
+  "prices.ts": ["pricing", "routing"],
   "gateway.ts": ["config", "domain", "pipeline", "provider", "routing", "service", "telemetry", "transport", "wire"],
-  "main.ts": ["config", "domain", "gateway.ts", "provider", "simulator", "telemetry"],
+  "main.ts": ["config", "domain", "gateway.ts", "prices.ts", "provider", "simulator", "telemetry"],
 };
 
 /** Each outside package has one home; these may be used anywhere outside of the simulator. */

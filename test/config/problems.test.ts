@@ -33,7 +33,7 @@ const shapes: readonly Row[] = [
   ["listn: {}", ["listn", "is no known key; did you mean listen?"]],
   [
     "nothing_like_it: 1",
-    ["nothing_like_it", "is no known key; known here: listen, providers, models, limits, retry, log"],
+    ["nothing_like_it", "is no known key; known here: listen, providers, models, limits, retry, log, prices"],
   ],
   [
     "listen: { grcp: x, tls: { cert: a } }",
@@ -61,6 +61,15 @@ const shapes: readonly Row[] = [
   ],
   ["log: { level: }", ["log.level", "has no value; leave the key out to take the default"]],
   ["models: { fast: { targets: house/m } }", ["models.fast.targets", "must be a list"]],
+  ["prices: [1]", ["prices", "must be a block of names"]],
+  ["prices: { a/b: 1.5 }", ["prices.a/b", "must be a block of keys"]],
+  [
+    "prices: { a/b: { input: '1.5', output: .inf, discount: true, same_as: 1 } }",
+    ["prices.a/b.input", "must be a number"],
+    ["prices.a/b.output", "must be a number"],
+    ["prices.a/b.discount", "must be a number"],
+    ["prices.a/b.same_as", text],
+  ],
 ];
 
 const rules: readonly Row[] = [

@@ -34,7 +34,7 @@ const bad: readonly { name: string; yaml: string; problems: readonly string[] }[
     ],
   },
   {
-    name: "a variable that is not set, a file that is not there, and a target that leads nowhere",
+    name: "a variable that is not set, a file that is not there, a target that leads nowhere, and a model that does not exist",
     yaml: [
       "providers:",
       "  a: { preset: openai, api_key: env:SLUICE_TEST_NOT_SET }",
@@ -42,12 +42,15 @@ const bad: readonly { name: string; yaml: string; problems: readonly string[] }[
       "  c: { preset: openia }",
       "models:",
       "  fast: { targets: [d/model] }",
+      "prices:",
+      "  a/prod: { same_as: openai/gtp-4o }",
     ].join("\n"),
     problems: [
       "providers.a.api_key: the environment variable SLUICE_TEST_NOT_SET is not set",
       "providers.b.api_key: the file /nowhere/key cannot be read (ENOENT)",
       expect.stringMatching(/^providers\.c\.preset: no such preset; there are openai, /) as unknown as string,
       expect.stringMatching(/^models\.fast\.targets\[0\]: /) as unknown as string,
+      expect.stringMatching(/^prices\.a\/prod\.same_as: .* did you mean openai\/gpt-4o/) as unknown as string,
     ],
   },
 ];

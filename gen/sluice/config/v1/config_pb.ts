@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLqAwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2caTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIo0CCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0aLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUiywQKBkxpbWl0cxImChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUILukgIKgYYgICAgAQSIgoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA0SGAoQbWF4X2hlYWRlcl9ieXRlcxgDIAEoDRI9ChBkZWZhdWx0X2RlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9jb25uZWN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2hlYWRlcnNfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASQAoTZmlyc3RfdG9rZW5fdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMaWRsZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9hdHRlbXB0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEhoKEm1heF9yZXNwb25zZV9ieXRlcxgKIAEoDRIXCg9tYXhfZXZlbnRfYnl0ZXMYCyABKA0SMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLVAQoFUmV0cnkSHQoMbWF4X2F0dGVtcHRzGAEgASgNQge6SAQqAhgKEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPbWF4X3JldHJ5X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACI3CgNMb2cSMAoFbGV2ZWwYASABKAlCIbpIHnIcUgBSBWRlYnVnUgRpbmZvUgR3YXJuUgVlcnJvcmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSKkBQoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIo0CCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0aLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQiywQKBkxpbWl0cxImChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUILukgIKgYYgICAgAQSIgoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA0SGAoQbWF4X2hlYWRlcl9ieXRlcxgDIAEoDRI9ChBkZWZhdWx0X2RlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9jb25uZWN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2hlYWRlcnNfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASQAoTZmlyc3RfdG9rZW5fdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMaWRsZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9hdHRlbXB0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEhoKEm1heF9yZXNwb25zZV9ieXRlcxgKIAEoDRIXCg9tYXhfZXZlbnRfYnl0ZXMYCyABKA0SMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLVAQoFUmV0cnkSHQoMbWF4X2F0dGVtcHRzGAEgASgNQge6SAQqAhgKEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPbWF4X3JldHJ5X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACI3CgNMb2cSMAoFbGV2ZWwYASABKAlCIbpIHnIcUgBSBWRlYnVnUgRpbmZvUgR3YXJuUgVlcnJvcmIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -64,6 +64,16 @@ export type Config = Message<"sluice.config.v1.Config"> & {
    * @generated from field: sluice.config.v1.Log log = 6;
    */
   log?: Log | undefined;
+
+  /**
+   * What models cost, where the operator knows better than the catalogue: by
+   * `provider/model`, with the provider's name here and the model's name there.
+   * A `*` at the end stands for the rest of a name. The model's own entry counts
+   * before longer beginnings, and those before shorter ones.
+   *
+   * @generated from field: map<string, sluice.config.v1.Price> prices = 7;
+   */
+  prices: { [key: string]: Price };
 };
 
 /**
@@ -252,6 +262,114 @@ export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 4);
 
 /**
+ * What a model costs: rates in USD for a million tokens; or whose price it has;
+ * or what is taken off the catalogue's price. A kind of tokens without a rate
+ * costs what `input` or `output` does.
+ *
+ * @generated from message sluice.config.v1.Price
+ */
+export type Price = Message<"sluice.config.v1.Price"> & {
+  /**
+   * Tokens of the prompt. Needed where any rate is given, as `output` is.
+   *
+   * @generated from field: optional double input = 1;
+   */
+  input?: number | undefined;
+
+  /**
+   * Tokens of the answer.
+   *
+   * @generated from field: optional double output = 2;
+   */
+  output?: number | undefined;
+
+  /**
+   * Tokens read from the provider's cache.
+   *
+   * @generated from field: optional double cache_read = 3;
+   */
+  cacheRead?: number | undefined;
+
+  /**
+   * Tokens written to the provider's cache.
+   *
+   * @generated from field: optional double cache_write = 4;
+   */
+  cacheWrite?: number | undefined;
+
+  /**
+   * Of these, tokens kept there for an hour. Default: as `cache_write`.
+   *
+   * @generated from field: optional double cache_write_1h = 5;
+   */
+  cacheWrite1h?: number | undefined;
+
+  /**
+   * Tokens of reasoning.
+   *
+   * @generated from field: optional double reasoning = 6;
+   */
+  reasoning?: number | undefined;
+
+  /**
+   * Tokens of sound in the prompt.
+   *
+   * @generated from field: optional double input_audio = 7;
+   */
+  inputAudio?: number | undefined;
+
+  /**
+   * Tokens of sound in the answer.
+   *
+   * @generated from field: optional double output_audio = 8;
+   */
+  outputAudio?: number | undefined;
+
+  /**
+   * Tokens of pictures in the prompt.
+   *
+   * @generated from field: optional double input_image = 9;
+   */
+  inputImage?: number | undefined;
+
+  /**
+   * Tokens of pictures in the answer.
+   *
+   * @generated from field: optional double output_image = 10;
+   */
+  outputImage?: number | undefined;
+
+  /**
+   * USD for each request, besides its tokens. Default 0.
+   *
+   * @generated from field: optional double per_request = 11;
+   */
+  perRequest?: number | undefined;
+
+  /**
+   * Instead of rates: the price is that of this model of the catalogue, as
+   * `provider/model`. For deployments and other names of one's own.
+   *
+   * @generated from field: string same_as = 12;
+   */
+  sameAs: string;
+
+  /**
+   * Percent taken off the catalogue's price.
+   *
+   * @generated from field: optional double discount = 13;
+   */
+  discount?: number | undefined;
+};
+
+/**
+ * Describes the message sluice.config.v1.Price.
+ * Use `create(PriceSchema)` to create a new message.
+ */
+export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 5);
+
+/**
  * Bounds. Each has a default that suits most.
  *
  * @generated from message sluice.config.v1.Limits
@@ -348,7 +466,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 5);
+  messageDesc(file_sluice_config_v1_config, 6);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -393,7 +511,7 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 6);
+  messageDesc(file_sluice_config_v1_config, 7);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -414,5 +532,5 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 7);
+  messageDesc(file_sluice_config_v1_config, 8);
 

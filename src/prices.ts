@@ -1,0 +1,50 @@
+import { type Catalogue, loadCatalogue } from "./pricing/catalogue.ts";
+import { findCatalogueProvider } from "./pricing/catalogue-providers.ts";
+import { type PriceSetting, toPriceOverrides } from "./pricing/overrides.ts";
+import { createPriceBook, type PriceBook } from "./pricing/price-book.ts";
+import { findNearest } from "./routing/nearest.ts";
+
+/** The price book as configured, and what it is made of. */
+export interface Prices {
+  readonly book: PriceBook;
+  readonly catalogue: Catalogue;
+  /** By a provider's configured name, its name in the catalogue; without those that it has no prices of. */
+  readonly catalogueProviders: ReadonlyMap<string, string>;
+}
+
+export interface PricedProvider {
+  readonly name: string;
+  readonly preset: string | undefined;
+  readonly baseUrl: string | undefined;
+}
+
+/** Opens the catalogue and puts what the configuration says over it. Adds to `problems` what cannot be used. */
+export function readPrices(
+  settings: Readonly<Record<string, PriceSetting>>,
+  providers: readonly PricedProvider[],
+  problems: { path: string; message: string }[],
+): Prices {
+  const catalogue = loadCatalogue();
+  const context = { catalogue, findNearest, providers: new Set(providers.map(({ name }) => name)) };
+  const overrides = toPriceOverrides(settings, context, problems);
+  const catalogueProviders = providers.flatMap(({ name, ...provider }) => {
+    const found = findCatalogueProvider(catalogue, provider);
+    return found === undefined ? [] : [[name, found] as const];
+  });
+  return {
+    catalogue,
+    book: createPriceBook({ catalogue, overrides }),
+    catalogueProviders: new Map(catalogueProviders),
+  };
+}
+
+/** The providers as a configuration has them, whether the rest of it can be used or not. */
+export function pricedProviders(
+  configured: Readonly<Record<string, { readonly preset: string; readonly baseUrl: string }>>,
+): PricedProvider[] {
+  return Object.entries(configured).map(([name, { preset, baseUrl }]) => ({
+    name,
+    preset: preset || undefined,
+    baseUrl: baseUrl || undefined,
+  }));
+}
