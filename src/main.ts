@@ -13,6 +13,8 @@ import { LOG_LEVELS, toSettings } from "./config/settings.ts";
 import { systemClock } from "./domain/clock.ts";
 import { checkAddresses, type Gateway, openGateway, readTls } from "./gateway.ts";
 import { pricedProviders, readPrices } from "./prices.ts";
+import { printPrices } from "./prices-command.ts";
+import { loadCatalogue } from "./pricing/catalogue.ts";
 import { known } from "./provider/registry.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { openStandardOutput } from "./telemetry/standard-output.ts";
@@ -20,6 +22,7 @@ import { openStandardOutput } from "./telemetry/standard-output.ts";
 const HELP = `sluice: one typed gRPC contract in front of every model provider
 
   npm start -- [options]
+  npm start -- prices [MODEL ...] [--config FILE]   what models cost, and who says so
 
   --config FILE      configuration (YAML); without it, providers come from the
                      environment, and a simulator answers for "simulator/echo"
@@ -28,7 +31,7 @@ const HELP = `sluice: one typed gRPC contract in front of every model provider
   --log-level LEVEL  debug, info, warn or error (default info)
   --insecure         listen without TLS on addresses that others can reach
   --check            check the configuration and exit
-  --version          print the version and exit
+  --version          print the version and the day of the prices, and exit
   --help             print this and exit
 
 Exit codes: 0 stopped or checked, 1 crashed, 2 wrong arguments or configuration,
@@ -68,6 +71,13 @@ function parseArguments(): Arguments {
 }
 
 async function main(): Promise<void> {
+  if (process.argv[2] === "prices") {
+    const { stdout, stderr, exitCode } = printPrices(process.argv.slice(3), systemClock.wallNow());
+    process.stdout.write(stdout);
+    process.stderr.write(stderr);
+    process.exitCode = exitCode;
+    return;
+  }
   let args: Arguments;
   try {
     args = parseArguments();
@@ -81,7 +91,7 @@ async function main(): Promise<void> {
     return;
   }
   if (args.version === true) {
-    process.stdout.write(`sluice ${version()}\n`);
+    process.stdout.write(`sluice ${version()}\nprices ${loadCatalogue().source}\n`);
     return;
   }
   const prepared = prepare(args);

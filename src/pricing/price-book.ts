@@ -19,7 +19,7 @@ export interface PriceOverride {
   readonly discount: number | undefined;
 }
 
-interface PriceQuery {
+export interface PriceQuery {
   /** Name of the provider, as configured. */
   readonly provider: string;
   /** The provider in the catalogue, by `findCatalogueProvider`. */

@@ -19,8 +19,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   transport: ["domain", "telemetry", "service"],
   simulator: [],
   "prices.ts": ["pricing", "routing"],
+  "prices-command.ts": ["config", "prices.ts", "pricing", "routing"],
   "gateway.ts": ["config", "domain", "pipeline", "provider", "routing", "service", "telemetry", "transport", "wire"],
-  "main.ts": ["config", "domain", "gateway.ts", "prices.ts", "provider", "simulator", "telemetry"],
+  "main.ts": [
+    "config",
+    "domain",
+    "gateway.ts",
+    "prices-command.ts",
+    "prices.ts",
+    "pricing",
+    "provider",
+    "simulator",
+    "telemetry",
+  ],
 };
 
 /** Each outside package has one home; these may be used anywhere outside of the simulator. */

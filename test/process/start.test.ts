@@ -57,8 +57,28 @@ test.each(["SIGINT", "SIGTERM"] as const)("ends with 0 after %s", async (signal)
 });
 
 describe("arguments", () => {
-  test("--version prints the version", async () => {
-    expect(await runGateway({ args: ["--version"] })).toEqual({ code: 0, stdout: `sluice ${version}\n`, stderr: "" });
+  test("--version prints the version, and the day of the prices", async () => {
+    expect(await runGateway({ args: ["--version"] })).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(
+        new RegExp(`^sluice ${version}\\nprices genai-prices \\d{4}-\\d\\d-\\d\\d\\n$`),
+      ) as string,
+      stderr: "",
+    });
+  });
+
+  test("prices prints what a model costs", async () => {
+    const { code, stdout, stderr } = await runGateway({ args: ["prices", "openai/gpt-4o"] });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "" });
+    expect(stdout).toMatch(/^openai\/gpt-4o, USD per million tokens\n {2}input +\d/);
+  });
+
+  test("prices ends with 1 where a model has none", async () => {
+    expect(await runGateway({ args: ["prices", "no-such-model"] })).toEqual({
+      code: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/^no price of "no-such-model" is known/) as string,
+    });
   });
 
   test("--help prints every option and exit code", async () => {
