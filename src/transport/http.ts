@@ -123,7 +123,7 @@ function createRpcHandler({ services, maxMessageBytes, clock }: HttpDoorOptions)
       strictly(body, {
         method: handler.method,
         contentType: request.headers["content-type"] ?? "",
-        compressed: request.headers["content-encoding"] !== undefined,
+        encoding: encodingOf(request.headers),
         maxMessageBytes,
       });
     const contextValues = createContextValues().set(responseKey, response);
@@ -142,6 +142,14 @@ type UniversalRequestBody = ReturnType<typeof universalRequestFromNodeRequest>["
 
 function isStreamOfMessages(method: DescMethod): boolean {
   return method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
+}
+
+/** The compression of a request's messages: each of the protocols names it in a header of its own. */
+function encodingOf(headers: http.IncomingHttpHeaders): string | undefined {
+  const type = headers["content-type"] ?? "";
+  if (type.startsWith("application/connect+")) return headers["connect-content-encoding"]?.toString();
+  if (type.startsWith("application/grpc-web")) return headers["grpc-encoding"]?.toString();
+  return headers["content-encoding"];
 }
 
 async function* strictly(body: UniversalRequestBody, form: RequestForm): AsyncGenerator<Uint8Array> {

@@ -144,6 +144,15 @@ describe("Connect, unary", () => {
     });
   });
 
+  test("refuses compressed bytes that are no protobuf", async () => {
+    const headers = { "content-type": "application/proto", "content-encoding": "gzip" };
+    expect(await refusedUnary(gzipSync(Buffer.from([0xff, 0xff])), headers)).toEqual({
+      status: 400,
+      code: "invalid_argument",
+      message: expect.stringContaining("premature EOF"),
+    });
+  });
+
   test("refuses a body that is not compressed as it says", async () => {
     expect(await refusedUnary("plain", { "content-encoding": "gzip" })).toEqual({
       status: 400,
@@ -179,10 +188,13 @@ describe("Connect, streamed", () => {
   });
 });
 
-test("refuses bytes that are no protobuf, through gRPC-Web", async () => {
-  const type = "application/grpc-web+proto";
-  const response = await post(gateway.httpAddress, COMPLETE, frame(Buffer.from([0xff, 0xff])), {
-    "content-type": type,
+test.each([
+  { name: "as they are", body: frame(Buffer.from([0xff, 0xff])) },
+  { name: "compressed", body: frame(gzipSync(Buffer.from([0xff, 0xff])), 1) },
+])("refuses bytes that are no protobuf through gRPC-Web, $name", async ({ body }) => {
+  const response = await post(gateway.httpAddress, COMPLETE, body, {
+    "content-type": "application/grpc-web+proto",
+    "grpc-encoding": "gzip",
   });
   const trailer = String(unframe(Buffer.from(await response.arrayBuffer())).at(-1)?.message);
   expect(trailer).toMatch(/^grpc-status: 3\r?$/m);
