@@ -1,6 +1,7 @@
 import * as http from "node:http";
 import * as http2 from "node:http2";
 import type * as net from "node:net";
+import type { Clock } from "../domain/clock.ts";
 import type { Address, TlsFiles } from "./address.ts";
 
 /** A caller has this long to send its first bytes, its headers, and its whole request: slower ones only hold connections. */
@@ -10,6 +11,17 @@ const REQUEST_TIMEOUT_MS = 60_000;
 
 /** What an HTTP/2 connection begins with (RFC 9113, 3.4). No request of HTTP/1.1 begins like it. */
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+
+/** How peers that vanished are found: by a ping after silence, which they do not answer. */
+export interface Keepalive {
+  /** How long a connection may be silent before it is asked, ms. */
+  readonly silenceMs: number;
+  /** How long its peer has to answer, ms. */
+  readonly pongMs: number;
+}
+
+/** As on the gRPC door. */
+const KEEPALIVE: Keepalive = { silenceMs: 30_000, pongMs: 10_000 };
 
 export interface HttpServer {
   readonly port: number;
@@ -23,6 +35,9 @@ export interface HttpServerOptions {
   readonly tls: TlsFiles | undefined;
   readonly maxStreamsPerConnection: number;
   readonly maxHeaderBytes: number;
+  readonly clock: Clock;
+  /** For HTTP/2; connections of HTTP/1.1 have the timeouts of their requests. Default: 30 s, then 10 s. */
+  readonly keepalive?: Keepalive;
   readonly onRequest: http.RequestListener;
 }
 
@@ -75,7 +90,7 @@ function createPlain(options: HttpServerOptions, sessions: Set<http2.ServerHttp2
     options.onRequest,
   );
   const second = http2.createServer({ settings: http2Settings(options) }, asHttp2(options.onRequest));
-  track(second, sessions);
+  track(second, sessions, options);
   // The HTTP/1.1 server listens; its own handler of connections gets only those that are its own.
   const handlers = first.listeners("connection");
   first.removeAllListeners("connection");
@@ -101,7 +116,7 @@ function createSecure(
     { allowHTTP1: true, settings: http2Settings(options), cert, key, ...client },
     asHttp2(options.onRequest),
   );
-  track(server, sessions);
+  track(server, sessions, options);
   // Missing in the types, but there, because of `allowHTTP1`.
   return Object.assign(server, { maxHeaderSize: options.maxHeaderBytes }) as unknown as AnyServer;
 }
@@ -117,12 +132,33 @@ function asHttp2(
   return onRequest as never;
 }
 
-function track(server: http2.Http2Server | http2.Http2SecureServer, sessions: Set<http2.ServerHttp2Session>): void {
+function track(
+  server: http2.Http2Server | http2.Http2SecureServer,
+  sessions: Set<http2.ServerHttp2Session>,
+  { clock, keepalive = KEEPALIVE }: HttpServerOptions,
+): void {
   server.on("session", (session) => {
     sessions.add(session);
     session.once("close", () => sessions.delete(session));
     session.on("error", () => session.destroy());
+    endWhenGone(session, keepalive, clock);
   });
+}
+
+/** Ends a session whose peer is silent and answers no ping. */
+function endWhenGone(session: http2.ServerHttp2Session, { silenceMs, pongMs }: Keepalive, clock: Clock): void {
+  const listen = (): void => {
+    session.setTimeout(silenceMs, ask);
+  };
+  const ask = (): void => {
+    const givingUp = clock.schedule(pongMs, () => session.destroy());
+    session.ping((error) => {
+      givingUp.cancel();
+      // Also called, with an error, for a session that ends before the answer.
+      if (error === null) listen();
+    });
+  };
+  listen();
 }
 
 /** Looks at a connection's first bytes and puts them back for whoever is chosen. */

@@ -68,6 +68,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
     tls: options.tls,
     maxStreamsPerConnection: options.maxStreamsPerConnection,
     maxHeaderBytes: options.maxHeaderBytes,
+    clock: options.clock,
     onRequest,
   });
   return {
