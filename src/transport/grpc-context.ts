@@ -1,10 +1,11 @@
 import type { EventEmitter } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import type { RpcContext } from "../service/context.ts";
-import { parseTimeout, TIMEOUT_HEADER } from "./timeout.ts";
+import type { Arrival } from "./grpc-arrivals.ts";
+import { parseTimeout } from "./timeout.ts";
 
 /** What all kinds of grpc-js calls have in common. */
-interface AnyCall extends EventEmitter {
+export interface AnyCall extends EventEmitter {
   readonly cancelled: boolean;
   readonly metadata: grpc.Metadata;
   sendMetadata(metadata: grpc.Metadata): void;
@@ -14,18 +15,19 @@ interface AnyCall extends EventEmitter {
 export class GrpcContext implements RpcContext {
   timeoutMs: number | undefined;
   readonly #call: AnyCall;
+  readonly #arrival: Arrival;
   #headers: grpc.Metadata | undefined;
   #wake: (() => void) | undefined;
   #interrupted = false;
 
-  constructor(call: AnyCall) {
+  constructor(call: AnyCall, arrival: Arrival) {
     this.#call = call;
+    this.#arrival = arrival;
   }
 
   /** Throws `INVALID_REQUEST` for a timeout that is none. */
   readTimeout(): void {
-    const value = this.#call.metadata.get(TIMEOUT_HEADER)[0];
-    this.timeoutMs = parseTimeout(value === undefined ? undefined : String(value));
+    this.timeoutMs = parseTimeout(this.#arrival.timeout);
   }
 
   onGone(listener: () => void): void {

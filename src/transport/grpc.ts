@@ -1,5 +1,4 @@
 import { Buffer } from "node:buffer";
-import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
@@ -8,8 +7,8 @@ import type { BoundService, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
 import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
-import { GrpcContext } from "./grpc-context.ts";
-import { takeTimeout } from "./timeout.ts";
+import { type Arrivals, hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
+import { type AnyCall, GrpcContext } from "./grpc-context.ts";
 import { writeDelta } from "./write-delta.ts";
 
 export interface GrpcDoorOptions {
@@ -41,7 +40,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
     // Unused by anybody here, and a tenth of the cost of a call.
     "grpc.enable_channelz": 0,
   });
-  const sessions = hookStreams(server);
+  const arrivals = hookArrivals(server);
   limitHeaders(server, options.maxHeaderBytes);
   for (const { descriptor, implementation } of options.services) {
     const methods: Record<string, (request: never, context: RpcContext) => unknown> = { ...implementation };
@@ -51,7 +50,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
       const call = methods[method.localName];
       if (call === undefined) continue;
       definition[method.name] = toDefinition(method);
-      handlers[method.name] = toHandler(method, call.bind(implementation));
+      handlers[method.name] = toHandler(method, call.bind(implementation), arrivals);
     }
     server.addService(definition, handlers);
   }
@@ -63,7 +62,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
     close: () => {
       server.forceShutdown();
       // grpc-js (1.14) forgets its sessions where channelz is off.
-      for (const session of sessions) session.destroy();
+      for (const session of arrivals.sessions) session.destroy();
     },
   };
 }
@@ -80,42 +79,6 @@ function listen(server: grpc.Server, { address, tls }: GrpcDoorOptions): Promise
   return new Promise((resolve, reject) => {
     server.bindAsync(address, credentials, (error, port) => (error === null ? resolve(port) : reject(error)));
   });
-}
-
-/**
- * Puts `takeTimeout` before grpc-js, and keeps the sessions that have had streams. There is no public hook that early:
- * grpc-js (1.14) starts its own timer while it reads the headers. Checked here, so that an update that renames the
- * method fails at the start, not at a deadline.
- */
-function hookStreams(server: grpc.Server): ReadonlySet<Http2Session> {
-  const sessions = new Set<Http2Session>();
-  const handle: unknown = Reflect.get(server, "_streamHandler");
-  if (typeof handle !== "function") throw new Error("grpc-js has changed: its stream handler is not where it was");
-  Reflect.set(
-    server,
-    "_streamHandler",
-    function (this: grpc.Server, ...args: [unknown, ServerHttp2Stream, Record<string, string>]): unknown {
-      const { session } = args[1];
-      if (session !== undefined && !sessions.has(session)) {
-        sessions.add(session);
-        session.once("close", () => sessions.delete(session));
-      }
-      takeTimeout(args[2]);
-      return handle.apply(this, args);
-    },
-  );
-  return sessions;
-}
-
-/** grpc-js (1.14) has an option for streams, none for headers: its settings are completed where it keeps them. */
-function limitHeaders(server: grpc.Server, maxHeaderListSize: number): void {
-  const options: unknown = Reflect.get(server, "commonServerOptions");
-  const settings: unknown =
-    typeof options === "object" && options !== null ? Reflect.get(options, "settings") : undefined;
-  if (typeof settings !== "object" || settings === null) {
-    throw new Error("grpc-js has changed: its HTTP/2 settings are not where they were");
-  }
-  Object.assign(settings, { maxHeaderListSize });
 }
 
 /**
@@ -147,7 +110,7 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 type AnyMethod = (request: never, context: RpcContext) => unknown;
 
-function toHandler(method: DescMethod, implementation: AnyMethod): grpc.UntypedHandleCall {
+function toHandler(method: DescMethod, implementation: AnyMethod, arrivals: Arrivals): grpc.UntypedHandleCall {
   const parse = (bytes: Buffer): AnyMessage => {
     try {
       return fromBinary(method.input, bytes);
@@ -160,13 +123,15 @@ function toHandler(method: DescMethod, implementation: AnyMethod): grpc.UntypedH
     case "unary": {
       const run = implementation as UnaryMethod;
       return ((call: grpc.ServerUnaryCall<Buffer, AnyMessage>, callback: grpc.sendUnaryData<AnyMessage>) => {
-        void answer(call, parse, run, callback);
+        const context = openContext(call, arrivals);
+        if (context !== undefined) void answer(call, context, parse, run, callback);
       }) satisfies grpc.handleUnaryCall<Buffer, AnyMessage>;
     }
     case "server_streaming": {
       const run = implementation as StreamingMethod;
       return ((call: grpc.ServerWritableStream<Buffer, AnyMessage>) => {
-        void write(call, (context) => run(parse(call.request), context));
+        const context = openContext(call, arrivals);
+        if (context !== undefined) void write(call, context, () => run(parse(call.request), context));
       }) satisfies grpc.handleServerStreamingCall<Buffer, AnyMessage>;
     }
     case "bidi_streaming": {
@@ -175,7 +140,8 @@ function toHandler(method: DescMethod, implementation: AnyMethod): grpc.UntypedH
         async function* requests(): AsyncGenerator<AnyMessage> {
           for await (const bytes of call) yield parse(bytes as Buffer);
         }
-        void write(call, (context) => run(requests(), context));
+        const context = openContext(call, arrivals);
+        if (context !== undefined) void write(call, context, () => run(requests(), context));
       }) satisfies grpc.handleBidiStreamingCall<Buffer, AnyMessage>;
     }
     case "client_streaming":
@@ -183,14 +149,20 @@ function toHandler(method: DescMethod, implementation: AnyMethod): grpc.UntypedH
   }
 }
 
+/** Undefined for a call whose stream closed before it got here: there is nobody to answer. */
+function openContext(call: AnyCall, arrivals: Arrivals): GrpcContext | undefined {
+  const arrival = arrivals.take(call.metadata);
+  return arrival && new GrpcContext(call, arrival);
+}
+
 /** Runs a unary method and answers with what it returns, or with the status of its failure. */
 async function answer(
   call: grpc.ServerUnaryCall<Buffer, AnyMessage>,
+  context: GrpcContext,
   parse: (bytes: Buffer) => AnyMessage,
   run: UnaryMethod,
   respond: grpc.sendUnaryData<AnyMessage>,
 ): Promise<void> {
-  const context = new GrpcContext(call);
   let message: AnyMessage;
   try {
     context.readTimeout();
@@ -207,11 +179,10 @@ async function answer(
 type WritableCall = grpc.ServerWritableStream<Buffer, AnyMessage> | grpc.ServerDuplexStream<Buffer, AnyMessage>;
 
 /** Writes an implementation's messages out, no faster than they are read. */
-async function write(call: WritableCall, run: (context: GrpcContext) => AsyncIterable<AnyMessage>): Promise<void> {
-  const context = new GrpcContext(call);
+async function write(call: WritableCall, context: GrpcContext, run: () => AsyncIterable<AnyMessage>): Promise<void> {
   try {
     context.readTimeout();
-    for await (const message of run(context)) {
+    for await (const message of run()) {
       context.sendHeaders();
       if (!call.write(message)) await context.drained();
       if (call.cancelled) return;

@@ -26,7 +26,7 @@ import type { Door } from "./door.ts";
 import { toDetails } from "./error-details.ts";
 import { openHttpServer } from "./http-server.ts";
 import { type RequestForm, strictBody } from "./strict-body.ts";
-import { parseTimeout, TIMEOUT_HEADER, takeTimeout } from "./timeout.ts";
+import { parseTimeout, type SentTimeout, takeTimeout } from "./timeout.ts";
 
 export interface HttpDoorOptions {
   /** `host:port`; port 0 takes a free one. */
@@ -99,7 +99,13 @@ function respond(response: http.ServerResponse, status: number, text: string): v
   response.end(text);
 }
 
-const responseKey: ContextKey<http.ServerResponse | undefined> = createContextKey(undefined);
+/** What the door knows of a call before connect-node does. */
+interface Arrival {
+  readonly response: http.ServerResponse;
+  readonly timeout: SentTimeout | undefined;
+}
+
+const arrivalKey: ContextKey<Arrival | undefined> = createContextKey(undefined);
 
 type RpcHandler = (path: string, request: http.IncomingMessage, response: http.ServerResponse) => void;
 
@@ -119,7 +125,7 @@ function createRpcHandler({ services, maxMessageBytes, clock }: HttpDoorOptions)
       respond(response, 404, "There is no such method here.\n");
       return;
     }
-    takeTimeout(request.headers);
+    const arrival: Arrival = { response, timeout: takeTimeout(request.headers) };
     const strict = (body: UniversalRequestBody): AsyncIterable<Uint8Array> =>
       strictly(body, {
         method: handler.method,
@@ -127,7 +133,7 @@ function createRpcHandler({ services, maxMessageBytes, clock }: HttpDoorOptions)
         encoding: encodingOf(request.headers),
         maxMessageBytes,
       });
-    const contextValues = createContextValues().set(responseKey, response);
+    const contextValues = createContextValues().set(arrivalKey, arrival);
     // A rejection means that the connection broke, and the handler was told so: only the socket is left to close.
     Promise.resolve()
       .then(() => {
@@ -192,9 +198,9 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
 }
 
 function toContext(context: HandlerContext, clock: Clock): RpcContext {
-  const response = context.values.get(responseKey);
+  const arrival = context.values.get(arrivalKey);
   return {
-    timeoutMs: parseTimeout(context.requestHeader.get(TIMEOUT_HEADER)),
+    timeoutMs: parseTimeout(arrival?.timeout),
     onGone(listener) {
       if (context.signal.aborted) listener();
       else context.signal.addEventListener("abort", () => listener(), { once: true });
@@ -202,7 +208,7 @@ function toContext(context: HandlerContext, clock: Clock): RpcContext {
     setHeader: (name, value) => context.responseHeader.set(name, value),
     interrupt() {
       clock.schedule(INTERRUPT_GRACE_MS, () => {
-        if (response?.writableEnded === false) response.destroy();
+        if (arrival?.response.writableEnded === false) arrival.response.destroy();
       });
     },
   };

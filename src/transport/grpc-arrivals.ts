@@ -1,0 +1,68 @@
+import type { Http2Session, ServerHttp2Stream } from "node:http2";
+import type * as grpc from "@grpc/grpc-js";
+import { type SentTimeout, takeTimeout } from "./timeout.ts";
+
+/** What the door sees of a call before grpc-js does. */
+export interface Arrival {
+  readonly timeout: SentTimeout | undefined;
+}
+
+/** The calls that have arrived and are not with their methods yet, because their request is still on its way. */
+export interface Arrivals {
+  /** The sessions that have had calls. */
+  readonly sessions: ReadonlySet<Http2Session>;
+  /** Finds a call by its metadata, once. Undefined where its stream has closed. */
+  take(metadata: grpc.Metadata): Arrival | undefined;
+}
+
+/** Header that leads from a call of grpc-js to its arrival. What callers send under this name is overwritten. */
+const KEY_HEADER = "sluice-internal-arrival";
+
+/**
+ * Sees every call before grpc-js. There is no public hook that early: grpc-js (1.14) starts its own timer while it
+ * reads the headers. Checked here, so that an update that renames the method fails at the start, not at a deadline.
+ */
+export function hookArrivals(server: grpc.Server): Arrivals {
+  const sessions = new Set<Http2Session>();
+  const waiting = new Map<string, Arrival>();
+  let count = 0;
+  const handle: unknown = Reflect.get(server, "_streamHandler");
+  if (typeof handle !== "function") throw new Error("grpc-js has changed: its stream handler is not where it was");
+  Reflect.set(
+    server,
+    "_streamHandler",
+    function (this: grpc.Server, ...args: [unknown, ServerHttp2Stream, Record<string, string>]): unknown {
+      const [, stream, headers] = args;
+      const { session } = stream;
+      if (session !== undefined && !sessions.has(session)) {
+        sessions.add(session);
+        session.once("close", () => sessions.delete(session));
+      }
+      const key = String(++count);
+      waiting.set(key, { timeout: takeTimeout(headers) });
+      headers[KEY_HEADER] = key;
+      stream.once("close", () => waiting.delete(key));
+      return handle.apply(this, args);
+    },
+  );
+  return {
+    sessions,
+    take(metadata) {
+      const key = String(metadata.get(KEY_HEADER)[0]);
+      const arrival = waiting.get(key);
+      waiting.delete(key);
+      return arrival;
+    },
+  };
+}
+
+/** grpc-js (1.14) has an option for streams, none for headers: its settings are completed where it keeps them. */
+export function limitHeaders(server: grpc.Server, maxHeaderListSize: number): void {
+  const options: unknown = Reflect.get(server, "commonServerOptions");
+  const settings: unknown =
+    typeof options === "object" && options !== null ? Reflect.get(options, "settings") : undefined;
+  if (typeof settings !== "object" || settings === null) {
+    throw new Error("grpc-js has changed: its HTTP/2 settings are not where they were");
+  }
+  Object.assign(settings, { maxHeaderListSize });
+}
