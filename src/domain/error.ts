@@ -52,12 +52,14 @@ export class GatewayError extends Error {
 
   /** The same failure with more metadata; what is known already stays. */
   with(metadata: Readonly<Record<string, string>>): GatewayError {
-    return new GatewayError(this.reason, this.message, {
+    const named = new GatewayError(this.reason, this.message, {
       metadata: { ...metadata, ...this.metadata },
       retryAfterMs: this.retryAfterMs,
       violations: this.violations,
       cause: this.cause,
     });
+    named.failure = this.failure;
+    return named;
   }
 }
 

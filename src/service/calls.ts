@@ -1,4 +1,3 @@
-import { randomUUID } from "node:crypto";
 import type { Call, Delivery } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { type CompleteRequest, ErrorReason, type StreamRequest } from "../domain/contract.ts";
@@ -32,7 +31,7 @@ export class Calls {
   }
 
   /** Makes a call of a request. `close` must be called, however it ends. */
-  open(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext, id: string): OpenCall {
+  open(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
     const { attribution, prompt, handling } = request;
     if (attribution === undefined || prompt === undefined) {
       throw invalidRequest([{ field: "", description: "attribution and prompt are required" }]);
@@ -52,7 +51,7 @@ export class Calls {
     const timer = clock.schedule(timeoutMs, () => controller.abort(deadlineExceeded()));
     return {
       call: {
-        id,
+        id: context.requestId,
         attribution,
         prompt,
         handling,
@@ -81,10 +80,6 @@ export class Calls {
     if (this.#open.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#whenIdle.push(resolve));
   }
-}
-
-export function mintRequestId(): string {
-  return randomUUID();
 }
 
 function deadlineExceeded(): GatewayError {

@@ -8,6 +8,8 @@ import type {
 
 /** What a door tells a method about its RPC. The same on both doors. */
 export interface RpcContext {
+  /** Minted by the door, which sends it as a header of the answer and names it in every error. */
+  readonly requestId: string;
   /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */
   readonly timeoutMs: number | undefined;
   /** Runs once if the caller goes away, or the door closes, before the RPC ended. */
@@ -17,8 +19,6 @@ export interface RpcContext {
    * error that comes next.
    */
   interrupt(): void;
-  /** Sets a header of the answer. Before the first message only. */
-  setHeader(name: string, value: string): void;
 }
 
 /** An implementation of a service, bound to both doors as it is. Failure is a thrown `GatewayError`. */

@@ -12,11 +12,9 @@ import {
   type StreamResponse,
 } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import { type Calls, mintRequestId, type OpenCall } from "./calls.ts";
+import type { Calls, OpenCall } from "./calls.ts";
 import type { RpcContext, ServiceObject } from "./context.ts";
 import { validate, validateRoles } from "./validate.ts";
-
-const REQUEST_ID = "sluice-request-id";
 
 /** Hears of requests that never became calls. */
 export type OnRejected = (error: GatewayError, requestId: string, request: CompleteRequest | StreamRequest) => void;
@@ -27,40 +25,29 @@ export function createGatewayService(
   handle: Handler<Call>,
   onRejected: OnRejected,
 ): ServiceObject<typeof GatewayService> {
-  function admit(
-    request: CompleteRequest | StreamRequest,
-    delivery: Delivery,
-    context: RpcContext,
-    id: string,
-  ): OpenCall {
+  function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
     try {
       check(delivery === "unary" ? CompleteRequestSchema : StreamRequestSchema, request);
-      return calls.open(request, delivery, context, id);
+      return calls.open(request, delivery, context);
     } catch (thrown) {
-      const error = withRequestId(thrown, id);
-      onRejected(error, id, request);
+      const error = toGatewayError(thrown);
+      onRejected(error, context.requestId, request);
       throw error;
     }
   }
 
   return {
     async complete(request, context) {
-      const id = mintRequestId();
-      context.setHeader(REQUEST_ID, id);
-      const { call, close } = admit(request, "unary", context, id);
+      const { call, close } = admit(request, "unary", context);
       try {
         return await collect(handle(call));
-      } catch (thrown) {
-        throw withRequestId(thrown, id);
       } finally {
         close();
       }
     },
 
     async *stream(request, context) {
-      const id = mintRequestId();
-      context.setHeader(REQUEST_ID, id);
-      const { call, close } = admit(request, "stream", context, id);
+      const { call, close } = admit(request, "stream", context);
       let sequence = 0;
       try {
         for await (const events of handle(call)) {
@@ -71,8 +58,6 @@ export function createGatewayService(
             yield response;
           }
         }
-      } catch (thrown) {
-        throw withRequestId(thrown, id);
       } finally {
         close();
       }
@@ -127,10 +112,3 @@ const notImplemented: readonly { field: string; asked: (request: CompleteRequest
       handling?.onStreamFailure === OnStreamFailure.RESTART || handling?.onStreamFailure === OnStreamFailure.CONTINUE,
   },
 ];
-
-function withRequestId(thrown: unknown, id: string): GatewayError {
-  const error = toGatewayError(thrown);
-  const named = error.with({ request_id: id });
-  named.failure = error.failure;
-  return named;
-}

@@ -1,9 +1,10 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { cors } from "@connectrpc/connect";
+import { REQUEST_ID_HEADER } from "./request-id.ts";
 
 const METHODS = cors.allowedMethods.join(", ");
 const REQUEST_HEADERS = [...cors.allowedHeaders, "authorization", "traceparent", "tracestate"].join(", ");
-const RESPONSE_HEADERS = [...cors.exposedHeaders, "sluice-request-id"].join(", ");
+const RESPONSE_HEADERS = [...cors.exposedHeaders, REQUEST_ID_HEADER].join(", ");
 
 /** How long a browser may remember what it was allowed, s. Chromium takes no more than two hours. */
 const PREFLIGHT_MAX_AGE_S = 7200;

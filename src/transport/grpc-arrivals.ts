@@ -1,9 +1,11 @@
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type * as grpc from "@grpc/grpc-js";
+import { mintRequestId } from "./request-id.ts";
 import { type SentTimeout, takeTimeout } from "./timeout.ts";
 
 /** What the door sees of a call before grpc-js does. */
 export interface Arrival {
+  readonly requestId: string;
   readonly timeout: SentTimeout | undefined;
 }
 
@@ -16,7 +18,7 @@ export interface Arrivals {
 }
 
 /** Header that leads from a call of grpc-js to its arrival. What callers send under this name is overwritten. */
-const KEY_HEADER = "sluice-internal-arrival";
+const ARRIVAL_HEADER = "sluice-internal-arrival";
 
 /**
  * Sees every call before grpc-js. There is no public hook that early: grpc-js (1.14) starts its own timer while it
@@ -25,7 +27,6 @@ const KEY_HEADER = "sluice-internal-arrival";
 export function hookArrivals(server: grpc.Server): Arrivals {
   const sessions = new Set<Http2Session>();
   const waiting = new Map<string, Arrival>();
-  let count = 0;
   const handle: unknown = Reflect.get(server, "_streamHandler");
   if (typeof handle !== "function") throw new Error("grpc-js has changed: its stream handler is not where it was");
   Reflect.set(
@@ -38,19 +39,19 @@ export function hookArrivals(server: grpc.Server): Arrivals {
         sessions.add(session);
         session.once("close", () => sessions.delete(session));
       }
-      const key = String(++count);
-      waiting.set(key, { timeout: takeTimeout(headers) });
-      headers[KEY_HEADER] = key;
-      stream.once("close", () => waiting.delete(key));
+      const requestId = mintRequestId();
+      waiting.set(requestId, { requestId, timeout: takeTimeout(headers) });
+      headers[ARRIVAL_HEADER] = requestId;
+      stream.once("close", () => waiting.delete(requestId));
       return handle.apply(this, args);
     },
   );
   return {
     sessions,
     take(metadata) {
-      const key = String(metadata.get(KEY_HEADER)[0]);
-      const arrival = waiting.get(key);
-      waiting.delete(key);
+      const requestId = String(metadata.get(ARRIVAL_HEADER)[0]);
+      const arrival = waiting.get(requestId);
+      waiting.delete(requestId);
       return arrival;
     },
   };

@@ -2,6 +2,7 @@ import type { EventEmitter } from "node:events";
 import * as grpc from "@grpc/grpc-js";
 import type { RpcContext } from "../service/context.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
+import { REQUEST_ID_HEADER } from "./request-id.ts";
 import { parseTimeout } from "./timeout.ts";
 
 /** What all kinds of grpc-js calls have in common. */
@@ -13,16 +14,18 @@ export interface AnyCall extends EventEmitter {
 
 /** An RPC of the gRPC door, as its method sees it. */
 export class GrpcContext implements RpcContext {
+  readonly requestId: string;
   timeoutMs: number | undefined;
   readonly #call: AnyCall;
   readonly #arrival: Arrival;
-  #headers: grpc.Metadata | undefined;
+  #headersSent = false;
   #wake: (() => void) | undefined;
   #interrupted = false;
 
   constructor(call: AnyCall, arrival: Arrival) {
     this.#call = call;
     this.#arrival = arrival;
+    this.requestId = arrival.requestId;
   }
 
   /** Throws `INVALID_REQUEST` for a timeout that is none. */
@@ -35,15 +38,12 @@ export class GrpcContext implements RpcContext {
     else this.#call.once("cancelled", listener);
   }
 
-  setHeader(name: string, value: string): void {
-    this.#headers ??= new grpc.Metadata();
-    this.#headers.set(name, value);
-  }
-
   sendHeaders(): void {
-    if (this.#headers === undefined) return;
-    this.#call.sendMetadata(this.#headers);
-    this.#headers = undefined;
+    if (this.#headersSent) return;
+    this.#headersSent = true;
+    const headers = new grpc.Metadata();
+    headers.set(REQUEST_ID_HEADER, this.requestId);
+    this.#call.sendMetadata(headers);
   }
 
   interrupt(): void {

@@ -2,13 +2,14 @@ import { Buffer } from "node:buffer";
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
-import { type GatewayError, invalidRequest, toGatewayError } from "../domain/error.ts";
+import { invalidRequest } from "../domain/error.ts";
 import type { BoundService, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
 import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
 import { type Arrivals, hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
 import { type AnyCall, GrpcContext } from "./grpc-context.ts";
+import { nameRequest } from "./request-id.ts";
 import { writeDelta } from "./write-delta.ts";
 
 export interface GrpcDoorOptions {
@@ -169,7 +170,7 @@ async function answer(
     message = await run(parse(call.request), context);
   } catch (thrown) {
     context.sendHeaders();
-    respond(toStatus(thrown));
+    respond(toStatus(thrown, context));
     return;
   }
   context.sendHeaders();
@@ -191,12 +192,12 @@ async function write(call: WritableCall, context: GrpcContext, run: () => AsyncI
     call.end();
   } catch (thrown) {
     context.sendHeaders();
-    call.emit("error", toStatus(thrown));
+    call.emit("error", toStatus(thrown, context));
   }
 }
 
-function toStatus(thrown: unknown): grpc.ServerErrorResponse {
-  const error: GatewayError = toGatewayError(thrown);
+function toStatus(thrown: unknown, { requestId }: RpcContext): grpc.ServerErrorResponse {
+  const error = nameRequest(thrown, requestId);
   const metadata = new grpc.Metadata();
   metadata.set("grpc-status-details-bin", asBuffer(toStatusBytes(error)));
   return Object.assign(new Error(error.message), { code: error.row.code, details: error.message, metadata });

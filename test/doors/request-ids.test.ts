@@ -1,0 +1,106 @@
+/** Whatever a door refuses, it says why in `ErrorInfo`, with the id that the answer's header has. */
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { anyUnpack } from "@bufbuild/protobuf/wkt";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type ErrorInfo, ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
+import { StatusSchema } from "../../gen/google/rpc/status_pb.ts";
+import { CompleteRequestSchema } from "../../src/domain/contract.ts";
+import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
+import { ask, houseConfig, startGateway, type TestGateway } from "../support/gateway.ts";
+import { frame, post, sendGrpc, unframe } from "./wire.ts";
+
+const COMPLETE = "/sluice.v1.GatewayService/Complete";
+const STREAM = "/sluice.v1.GatewayService/Stream";
+
+let simulator: Simulator;
+let gateway: TestGateway;
+
+beforeAll(async () => {
+  simulator = await openSimulator();
+  gateway = await startGateway(houseConfig(simulator.url));
+});
+
+afterAll(async () => {
+  await gateway.close();
+  await simulator.close();
+});
+
+const good = toBinary(CompleteRequestSchema, create(CompleteRequestSchema, ask("house/echo")));
+const garbage = Buffer.from([0xff, 0xff]);
+
+interface Refused {
+  readonly reason: string | undefined;
+  readonly domain: string | undefined;
+  /** In the header and, the same, in the details. */
+  readonly requestIds: readonly unknown[];
+}
+
+const refusedFor = (reason: string): Refused => {
+  const id = expect.stringMatching(/^[0-9a-f]{8}-[0-9a-f-]{27}$/) as unknown;
+  return { reason, domain: "sluice", requestIds: [id] };
+};
+
+function toRefused(info: ErrorInfo | undefined, header: unknown): Refused {
+  const requestIds = [...new Set([header, info?.metadata.request_id])];
+  return { reason: info?.reason, domain: info?.domain, requestIds };
+}
+
+/** What a status in bytes, as base64, says. */
+function infoOf(status: unknown): ErrorInfo | undefined {
+  const { details } = fromBinary(StatusSchema, Buffer.from(String(status), "base64"));
+  return details.map((any) => anyUnpack(any, ErrorInfoSchema)).find((info) => info !== undefined);
+}
+
+const faults: readonly { name: string; body: Uint8Array; timeout?: string; reason: string }[] = [
+  { name: "bytes that are no protobuf", body: garbage, reason: "INVALID_REQUEST" },
+  { name: "an empty message", body: new Uint8Array(), reason: "INVALID_REQUEST" },
+  { name: "a timeout that is none", body: good, timeout: "soon", reason: "INVALID_REQUEST" },
+  { name: "a timeout of nothing", body: good, timeout: "0m", reason: "DEADLINE_EXCEEDED" },
+];
+
+describe.each([COMPLETE, STREAM])("%s", (path) => {
+  test.each(faults)("names the request over gRPC: $name", async ({ body, timeout, reason }) => {
+    const headers = timeout === undefined ? {} : { "grpc-timeout": timeout };
+    const answer = await sendGrpc(gateway.grpcAddress, path, body, headers);
+    const info = infoOf(answer.trailers["grpc-status-details-bin"]);
+    expect(toRefused(info, answer.headers["sluice-request-id"])).toEqual(refusedFor(reason));
+  });
+
+  test.each(faults)("names the request over gRPC-Web: $name", async ({ body, timeout, reason }) => {
+    const response = await post(gateway.httpAddress, path, frame(body), {
+      "content-type": "application/grpc-web+proto",
+      ...(timeout === undefined ? {} : { "grpc-timeout": timeout }),
+    });
+    const trailer = String(unframe(Buffer.from(await response.arrayBuffer())).at(-1)?.message);
+    const status = /^grpc-status-details-bin: (\S+)/m.exec(trailer)?.[1];
+    expect(toRefused(infoOf(status), response.headers.get("sluice-request-id"))).toEqual(refusedFor(reason));
+  });
+});
+
+interface ConnectError {
+  readonly details?: readonly { readonly type: string; readonly value: string }[];
+}
+
+/** Sends a message to `Complete` or, in an envelope, to `Stream`, and reads the error of the answer. */
+async function refusedByConnect(path: string, body: Uint8Array, headers: Record<string, string>): Promise<Refused> {
+  const response = await post(gateway.httpAddress, path, body, headers);
+  const bytes = Buffer.from(await response.arrayBuffer());
+  const error =
+    path === COMPLETE
+      ? (JSON.parse(String(bytes)) as ConnectError)
+      : (JSON.parse(String(unframe(bytes).at(-1)?.message)) as { error: ConnectError }).error;
+  const detail = error.details?.find(({ type }) => type === ErrorInfoSchema.typeName);
+  const info = detail && fromBinary(ErrorInfoSchema, Buffer.from(detail.value, "base64"));
+  return toRefused(info, response.headers.get("sluice-request-id"));
+}
+
+describe.each([
+  { path: COMPLETE, type: "application/", envelop: (body: Uint8Array) => body },
+  { path: STREAM, type: "application/connect+", envelop: frame },
+])("$path", ({ path, type, envelop }) => {
+  test.each(faults)("names the request over Connect: $name", async ({ body, timeout, reason }) => {
+    const sent = { "connect-timeout-ms": timeout === "0m" ? "0" : "soon" };
+    const headers = { "content-type": `${type}proto`, ...(timeout === undefined ? {} : sent) };
+    expect(await refusedByConnect(path, envelop(body), headers)).toEqual(refusedFor(reason));
+  });
+});
