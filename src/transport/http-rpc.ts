@@ -21,7 +21,7 @@ import type { Clock } from "../domain/clock.ts";
 import type { BoundService, RpcContext } from "../service/context.ts";
 import { toDetails } from "./error-details.ts";
 import { mintRequestId, nameRequest, REQUEST_ID_HEADER } from "./request-id.ts";
-import { type RequestForm, strictBody } from "./strict-body.ts";
+import { emptyMessage, type RequestForm, readMessage, takeForm } from "./request-message.ts";
 import { parseTimeout, type SentTimeout, takeTimeout } from "./timeout.ts";
 
 export interface RpcHandlerOptions {
@@ -38,6 +38,8 @@ interface Arrival {
   readonly requestId: string;
   readonly response: http.ServerResponse;
   readonly timeout: SentTimeout | undefined;
+  /** The request, once it is read; undefined where it is a stream of messages. */
+  message: AnyMessage | undefined;
 }
 
 const arrivalKey: ContextKey<Arrival | undefined> = createContextKey(undefined);
@@ -56,25 +58,37 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
   });
   for (const service of services) bindService(router, service, clock);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  /** Keeps the message of a request for its method, and leaves connect-node an empty one to read. */
+  async function* takeMessage(
+    body: AsyncIterable<Uint8Array>,
+    arrival: Arrival,
+    method: DescMethod,
+    form: RequestForm,
+  ): AsyncGenerator<Uint8Array> {
+    try {
+      arrival.message = await readMessage(body, method, form, maxMessageBytes);
+    } catch (thrown) {
+      throw toConnectError(thrown, arrival.requestId);
+    }
+    yield emptyMessage(form);
+  }
+
   return (path, request, response) => {
     const handler = handlers.get(path);
     if (handler === undefined) return false;
     const requestId = mintRequestId();
     response.setHeader(REQUEST_ID_HEADER, requestId);
-    const arrival: Arrival = { requestId, response, timeout: takeTimeout(request.headers) };
-    const strict = (body: UniversalRequestBody): AsyncIterable<Uint8Array> =>
-      strictly(body, requestId, {
-        method: handler.method,
-        contentType: request.headers["content-type"] ?? "",
-        encoding: encodingOf(request.headers),
-        maxMessageBytes,
-      });
+    const arrival: Arrival = { requestId, response, timeout: takeTimeout(request.headers), message: undefined };
+    const form = isStreamOfMessages(handler.method) ? undefined : takeForm(request.headers);
     const contextValues = createContextValues().set(arrivalKey, arrival);
     // A rejection means that the connection broke, and the handler was told so: only the socket is left to close.
     Promise.resolve()
       .then(() => {
         const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
-        return handler(isStreamOfMessages(handler.method) ? universal : { ...universal, body: strict(universal.body) });
+        if (form === undefined) return handler(universal);
+        const body = takeMessage(universal.body as AsyncIterable<Uint8Array>, arrival, handler.method, form);
+        return handler({ ...universal, body });
       })
       .then((answer) => universalResponseToNodeResponse(answer, response))
       .catch(() => response.destroy());
@@ -82,26 +96,8 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
   };
 }
 
-type UniversalRequestBody = ReturnType<typeof universalRequestFromNodeRequest>["body"];
-
 function isStreamOfMessages(method: DescMethod): boolean {
   return method.methodKind === "bidi_streaming" || method.methodKind === "client_streaming";
-}
-
-/** The compression of a request's messages: each of the protocols names it in a header of its own. */
-function encodingOf(headers: http.IncomingHttpHeaders): string | undefined {
-  const type = headers["content-type"] ?? "";
-  if (type.startsWith("application/connect+")) return headers["connect-content-encoding"]?.toString();
-  if (type.startsWith("application/grpc-web")) return headers["grpc-encoding"]?.toString();
-  return headers["content-encoding"];
-}
-
-async function* strictly(body: UniversalRequestBody, requestId: string, form: RequestForm): AsyncGenerator<Uint8Array> {
-  try {
-    yield* strictBody(body as AsyncIterable<Uint8Array>, form);
-  } catch (thrown) {
-    throw toConnectError(thrown, requestId);
-  }
 }
 
 type AnyMessage = MessageShape<DescMethod["output"]>;
@@ -118,14 +114,17 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
       method.methodKind === "unary"
         ? async (request: AnyMessage, context: HandlerContext) => {
             try {
-              return await call(request, toContext(context, clock));
+              return await call(arrivalOf(context).message ?? request, toContext(context, clock));
             } catch (thrown) {
               throw toConnectError(thrown, arrivalOf(context).requestId);
             }
           }
         : async function* (request: AnyMessage | AsyncIterable<AnyMessage>, context: HandlerContext) {
             try {
-              yield* call(request, toContext(context, clock)) as AsyncIterable<AnyMessage>;
+              yield* call(
+                arrivalOf(context).message ?? request,
+                toContext(context, clock),
+              ) as AsyncIterable<AnyMessage>;
             } catch (thrown) {
               throw toConnectError(thrown, arrivalOf(context).requestId);
             }

@@ -1,4 +1,5 @@
 /** Whatever a door refuses, it says why in `ErrorInfo`, with the id that the answer's header has. */
+import { gzipSync } from "node:zlib";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { anyUnpack } from "@bufbuild/protobuf/wkt";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -11,13 +12,14 @@ import { frame, post, sendGrpc, unframe } from "./wire.ts";
 
 const COMPLETE = "/sluice.v1.GatewayService/Complete";
 const STREAM = "/sluice.v1.GatewayService/Stream";
+const MAX_BYTES = 10_000;
 
 let simulator: Simulator;
 let gateway: TestGateway;
 
 beforeAll(async () => {
   simulator = await openSimulator();
-  gateway = await startGateway(houseConfig(simulator.url));
+  gateway = await startGateway(houseConfig(simulator.url, `limits: { max_message_bytes: ${MAX_BYTES} }\n`));
 });
 
 afterAll(async () => {
@@ -95,12 +97,50 @@ async function refusedByConnect(path: string, body: Uint8Array, headers: Record<
 }
 
 describe.each([
-  { path: COMPLETE, type: "application/", envelop: (body: Uint8Array) => body },
-  { path: STREAM, type: "application/connect+", envelop: frame },
-])("$path", ({ path, type, envelop }) => {
+  {
+    path: COMPLETE,
+    type: "application/",
+    encodingHeader: "content-encoding",
+    envelop: (body: Uint8Array, _flags = 0) => body,
+  },
+  { path: STREAM, type: "application/connect+", encodingHeader: "connect-content-encoding", envelop: frame },
+])("$path", ({ path, type, encodingHeader, envelop }) => {
   test.each(faults)("names the request over Connect: $name", async ({ body, timeout, reason }) => {
     const sent = { "connect-timeout-ms": timeout === "0m" ? "0" : "soon" };
     const headers = { "content-type": `${type}proto`, ...(timeout === undefined ? {} : sent) };
     expect(await refusedByConnect(path, envelop(body), headers)).toEqual(refusedFor(reason));
   });
+
+  test.each([
+    { name: "what is no JSON", body: Buffer.from("{"), reason: "INVALID_REQUEST" },
+    { name: "a field that does not exist", body: Buffer.from('{"promt":{}}'), reason: "INVALID_REQUEST" },
+    { name: "text that is no UTF-8", body: garbage, reason: "INVALID_REQUEST" },
+    { name: "a message over the limit", body: Buffer.alloc(MAX_BYTES + 1, " "), reason: "REQUEST_TOO_LARGE" },
+    {
+      name: "a message over the limit, once it is decompressed",
+      body: gzipSync(Buffer.alloc(MAX_BYTES + 1, " ")),
+      encoding: "gzip",
+      reason: "REQUEST_TOO_LARGE",
+    },
+    { name: "what is not compressed as it says", body: garbage, encoding: "br", reason: "INVALID_REQUEST" },
+    { name: "an unknown compression", body: garbage, encoding: "zork", reason: "NOT_IMPLEMENTED" },
+  ])("names the request over Connect in JSON: $name", async ({ body, encoding, reason }) => {
+    const headers = {
+      "content-type": `${type}json`,
+      ...(encoding === undefined ? {} : { [encodingHeader]: encoding }),
+    };
+    expect(await refusedByConnect(path, envelop(body, encoding === undefined ? 0 : 1), headers)).toEqual(
+      refusedFor(reason),
+    );
+  });
+});
+
+test.each([
+  { name: "no envelope", body: new Uint8Array() },
+  { name: "half a message", body: frame(good).subarray(0, -3) },
+  { name: "two messages", body: Buffer.concat([frame(good), frame(good)]) },
+  { name: "a compressed message without saying how", body: frame(gzipSync(good), 1) },
+])("names the request over Connect, streamed: $name", async ({ body }) => {
+  const headers = { "content-type": "application/connect+proto" };
+  expect(await refusedByConnect(STREAM, body, headers)).toEqual(refusedFor("INVALID_REQUEST"));
 });
