@@ -92,7 +92,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   const doors: Door[] = [];
   const { maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes } = settings;
-  const shared = { services, tls: options.tls, maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes };
+  const shared = { services, tls: options.tls, maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes, clock };
   try {
     doors.push(await openGrpcDoor({ ...shared, address: settings.grpcAddress }));
     doors.push(
@@ -101,7 +101,6 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         address: settings.httpAddress,
         corsOrigins: settings.corsOrigins,
         isReady: () => health.serving,
-        clock,
       }),
     );
   } catch (error) {

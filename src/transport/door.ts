@@ -1,3 +1,6 @@
+/** A reader that takes nothing is cut off this long after its call is over, ms; others get their status. */
+export const INTERRUPT_GRACE_MS = 200;
+
 /** A listening address with a protocol on it. */
 export interface Door {
   /** `host:port`, with the port that was taken. */

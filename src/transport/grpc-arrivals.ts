@@ -7,6 +7,7 @@ import { type SentTimeout, takeTimeout } from "./timeout.ts";
 export interface Arrival {
   readonly requestId: string;
   readonly timeout: SentTimeout | undefined;
+  readonly stream: ServerHttp2Stream;
 }
 
 /** The calls that have arrived and are not with their methods yet, because their request is still on its way. */
@@ -40,7 +41,7 @@ export function hookArrivals(server: grpc.Server): Arrivals {
         session.once("close", () => sessions.delete(session));
       }
       const requestId = mintRequestId();
-      waiting.set(requestId, { requestId, timeout: takeTimeout(headers) });
+      waiting.set(requestId, { requestId, timeout: takeTimeout(headers), stream });
       headers[ARRIVAL_HEADER] = requestId;
       stream.once("close", () => waiting.delete(requestId));
       return handle.apply(this, args);

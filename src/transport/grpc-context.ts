@@ -1,6 +1,9 @@
 import type { EventEmitter } from "node:events";
+import { constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
+import type { Clock } from "../domain/clock.ts";
 import type { RpcContext } from "../service/context.ts";
+import { INTERRUPT_GRACE_MS } from "./door.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
 import { REQUEST_ID_HEADER } from "./request-id.ts";
 import { parseTimeout } from "./timeout.ts";
@@ -18,12 +21,14 @@ export class GrpcContext implements RpcContext {
   timeoutMs: number | undefined;
   readonly #call: AnyCall;
   readonly #arrival: Arrival;
+  readonly #clock: Clock;
   #headersSent = false;
   #wake: (() => void) | undefined;
   #interrupted = false;
 
-  constructor(call: AnyCall, arrival: Arrival) {
+  constructor(call: AnyCall, arrival: Arrival, clock: Clock) {
     this.#call = call;
+    this.#clock = clock;
     this.#arrival = arrival;
     this.requestId = arrival.requestId;
   }
@@ -49,6 +54,11 @@ export class GrpcContext implements RpcContext {
   interrupt(): void {
     this.#interrupted = true;
     this.#wake?.();
+    const { stream } = this.#arrival;
+    // grpc-js (1.14) writes the status once all before it is written, which a full window never lets happen.
+    this.#clock.schedule(INTERRUPT_GRACE_MS, () => {
+      if (!stream.writableEnded && stream.writableLength > 0) stream.close(constants.NGHTTP2_CANCEL);
+    });
   }
 
   /** Resolves once the reader has caught up, went away, or is not waited for any longer. */

@@ -1,13 +1,14 @@
 import { Buffer } from "node:buffer";
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
+import type { Clock } from "../domain/clock.ts";
 import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
 import { invalidRequest } from "../domain/error.ts";
 import type { BoundService, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
 import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
-import { type Arrivals, hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
+import { hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
 import { type AnyCall, GrpcContext } from "./grpc-context.ts";
 import { nameRequest } from "./request-id.ts";
 import { writeDelta } from "./write-delta.ts";
@@ -20,6 +21,7 @@ export interface GrpcDoorOptions {
   readonly maxMessageBytes: number;
   readonly maxStreamsPerConnection: number;
   readonly maxHeaderBytes: number;
+  readonly clock: Clock;
 }
 
 type AnyMessage = MessageShape<DescMethod["output"]>;
@@ -43,6 +45,10 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
   });
   const arrivals = hookArrivals(server);
   limitHeaders(server, options.maxHeaderBytes);
+  const openContext: OpenContext = (call) => {
+    const arrival = arrivals.take(call.metadata);
+    return arrival && new GrpcContext(call, arrival, options.clock);
+  };
   for (const { descriptor, implementation } of options.services) {
     const methods: Record<string, (request: never, context: RpcContext) => unknown> = { ...implementation };
     const definition: Record<string, grpc.MethodDefinition<Buffer, AnyMessage>> = {};
@@ -51,7 +57,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
       const call = methods[method.localName];
       if (call === undefined) continue;
       definition[method.name] = toDefinition(method);
-      handlers[method.name] = toHandler(method, call.bind(implementation), arrivals);
+      handlers[method.name] = toHandler(method, call.bind(implementation), openContext);
     }
     server.addService(definition, handlers);
   }
@@ -111,7 +117,10 @@ function asBuffer(bytes: Uint8Array): Buffer {
 
 type AnyMethod = (request: never, context: RpcContext) => unknown;
 
-function toHandler(method: DescMethod, implementation: AnyMethod, arrivals: Arrivals): grpc.UntypedHandleCall {
+/** Undefined for a call whose stream closed before its request was there: nobody waits for an answer. */
+type OpenContext = (call: AnyCall) => GrpcContext | undefined;
+
+function toHandler(method: DescMethod, implementation: AnyMethod, openContext: OpenContext): grpc.UntypedHandleCall {
   const parse = (bytes: Buffer): AnyMessage => {
     try {
       return fromBinary(method.input, bytes);
@@ -124,14 +133,14 @@ function toHandler(method: DescMethod, implementation: AnyMethod, arrivals: Arri
     case "unary": {
       const run = implementation as UnaryMethod;
       return ((call: grpc.ServerUnaryCall<Buffer, AnyMessage>, callback: grpc.sendUnaryData<AnyMessage>) => {
-        const context = openContext(call, arrivals);
+        const context = openContext(call);
         if (context !== undefined) void answer(call, context, parse, run, callback);
       }) satisfies grpc.handleUnaryCall<Buffer, AnyMessage>;
     }
     case "server_streaming": {
       const run = implementation as StreamingMethod;
       return ((call: grpc.ServerWritableStream<Buffer, AnyMessage>) => {
-        const context = openContext(call, arrivals);
+        const context = openContext(call);
         if (context !== undefined) void write(call, context, () => run(parse(call.request), context));
       }) satisfies grpc.handleServerStreamingCall<Buffer, AnyMessage>;
     }
@@ -141,19 +150,13 @@ function toHandler(method: DescMethod, implementation: AnyMethod, arrivals: Arri
         async function* requests(): AsyncGenerator<AnyMessage> {
           for await (const bytes of call) yield parse(bytes as Buffer);
         }
-        const context = openContext(call, arrivals);
+        const context = openContext(call);
         if (context !== undefined) void write(call, context, () => run(requests(), context));
       }) satisfies grpc.handleBidiStreamingCall<Buffer, AnyMessage>;
     }
     case "client_streaming":
       throw new Error(`${method.name}: client streaming is not bound`);
   }
-}
-
-/** Undefined for a call whose stream closed before it got here: there is nobody to answer. */
-function openContext(call: AnyCall, arrivals: Arrivals): GrpcContext | undefined {
-  const arrival = arrivals.take(call.metadata);
-  return arrival && new GrpcContext(call, arrival);
 }
 
 /** Runs a unary method and answers with what it returns, or with the status of its failure. */

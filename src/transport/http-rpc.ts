@@ -1,4 +1,5 @@
 import type * as http from "node:http";
+import { constants, type ServerHttp2Stream } from "node:http2";
 import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
 import {
   type Code,
@@ -19,6 +20,7 @@ import {
 } from "@connectrpc/connect-node";
 import type { Clock } from "../domain/clock.ts";
 import type { BoundService, RpcContext } from "../service/context.ts";
+import { INTERRUPT_GRACE_MS } from "./door.ts";
 import { toDetails } from "./error-details.ts";
 import { mintRequestId, nameRequest, REQUEST_ID_HEADER } from "./request-id.ts";
 import { emptyMessage, type RequestForm, readMessage, takeForm } from "./request-message.ts";
@@ -29,9 +31,6 @@ export interface RpcHandlerOptions {
   readonly maxMessageBytes: number;
   readonly clock: Clock;
 }
-
-/** A reader that takes nothing is cut off this long after its call is over. */
-const INTERRUPT_GRACE_MS = 200;
 
 /** What the door knows of a call before connect-node does. */
 interface Arrival {
@@ -150,10 +149,17 @@ function toContext(context: HandlerContext, clock: Clock): RpcContext {
     },
     interrupt() {
       clock.schedule(INTERRUPT_GRACE_MS, () => {
-        if (!response.writableEnded) response.destroy();
+        if (!response.writableEnded && response.writableLength > 0) cutOff(response);
       });
     },
   };
+}
+
+/** Ends an answer so that its reader cannot take it for a whole one. */
+function cutOff(response: http.ServerResponse): void {
+  // Of a stream of HTTP/2, `destroy` makes one that was reset without an error.
+  if ("stream" in response) (response.stream as ServerHttp2Stream).close(constants.NGHTTP2_CANCEL);
+  else response.destroy();
 }
 
 function toConnectError(thrown: unknown, requestId: string): ConnectError {

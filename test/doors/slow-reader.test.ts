@@ -1,7 +1,7 @@
 /** A reader that is slower than the upstream: the gateway waits with it, instead of keeping what it does not take. */
 import { once } from "node:events";
 import * as http from "node:http";
-import type { ClientHttp2Stream } from "node:http2";
+import { type ClientHttp2Stream, constants } from "node:http2";
 import type { Readable } from "node:stream";
 import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -168,6 +168,22 @@ describe.each(readers)("over $name", ({ open }) => {
     expect((await call.closed).early).toBe(true);
   });
 });
+
+test.each(readers.filter(({ name }) => !name.endsWith("HTTP/1.1")))(
+  "over $name, a stream that nobody reads is reset soon after its deadline",
+  async ({ open }) => {
+    const startedAt = performance.now();
+    const reader = await open(300);
+    try {
+      // A paused stream does not end of itself: it is the reset that closes it.
+      await once(reader.body, "close");
+      expect(performance.now() - startedAt).toBeLessThan(300 + 200 + 250);
+      expect((reader.body as ClientHttp2Stream).rstCode).toBe(constants.NGHTTP2_CANCEL);
+    } finally {
+      await reader.close();
+    }
+  },
+);
 
 async function until(holds: () => boolean): Promise<void> {
   const giveUpAt = performance.now() + 2000;
