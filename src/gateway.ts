@@ -125,6 +125,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         retryAfterMs: RETRY_ELSEWHERE_MS,
       }),
     );
+    health.close();
     await Promise.race([drained, wait(FLUSH_MS, clock)]);
     for (const door of doors) door.close();
     await Promise.all([...providers.values()].map((provider) => provider.close()));

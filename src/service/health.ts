@@ -14,6 +14,7 @@ import type { ServiceObject } from "./context.ts";
 export class HealthState {
   readonly names: readonly string[];
   #serving = true;
+  #closed = false;
   readonly #listeners = new Set<() => void>();
 
   constructor(serviceNames: readonly string[]) {
@@ -24,9 +25,20 @@ export class HealthState {
     return this.#serving;
   }
 
+  /** Whether those who watch have nothing more to learn. */
+  get closed(): boolean {
+    return this.#closed;
+  }
+
   /** From now on NOT_SERVING, so that load balancers send calls elsewhere. */
   stopServing(): void {
     this.#serving = false;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Ends the streams of those who watch, once each of them has been told the last state. */
+  close(): void {
+    this.#closed = true;
     for (const listener of this.#listeners) listener();
   }
 
@@ -76,6 +88,7 @@ export function createHealthService(state: HealthState): ServiceObject<typeof He
           const sent = state.serving;
           yield response(service);
           while (!gone && state.serving === sent) {
+            if (state.closed) return;
             await new Promise<void>((resolve) => {
               wake = resolve;
             });

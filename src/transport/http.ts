@@ -26,9 +26,16 @@ export interface HttpDoorOptions {
 export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
   let draining = false;
   const serveRpc = createRpcHandler(options);
+  // HTTP/2 has GOAWAY for this, and no such header.
+  const closeWhenDraining = (request: http.IncomingMessage, response: http.ServerResponse): void => {
+    if (draining) response.setHeader("connection", "close");
+    // One that began earlier has promised to keep its connection.
+    response.once("close", () => {
+      if (draining) request.socket.destroySoon();
+    });
+  };
   const onRequest = (request: http.IncomingMessage, response: http.ServerResponse): void => {
-    // HTTP/2 has GOAWAY for this, and no such header.
-    if (draining && request.httpVersionMajor === 1) response.setHeader("connection", "close");
+    if (request.httpVersionMajor === 1) closeWhenDraining(request, response);
     if (!isValidHost(authorityOf(request))) {
       respond(response, 400, "The Host header is missing or malformed.\n");
       return;
