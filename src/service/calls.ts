@@ -72,7 +72,8 @@ export class Calls {
   /** Ends every running call now, and refuses those that still come, with this error. */
   abortAll(error: GatewayError): void {
     this.#stopping = error;
-    for (const controller of this.#open) controller.abort(error);
+    // Each its own: what was tried for a call is kept in its error.
+    for (const controller of this.#open) controller.abort(error.with({}));
   }
 
   /** Resolves once no call is running. */
