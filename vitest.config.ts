@@ -7,12 +7,26 @@ const NEED_OPENSSL = ["test/doors/tls.test.ts", "test/upstream/tls.test.ts"];
 const hasOpenssl = process.env.CI === "true" || spawnSync("openssl", ["version"]).status === 0;
 if (!hasOpenssl) process.stdout.write(`openssl is missing: ${NEED_OPENSSL.join(" and ")} are left out\n`);
 
+/** Tests that bound a wait in real time run alone, after all others: beside them they would measure those. */
+const TIMED = ["test/upstream/cancel.test.ts"];
+
+const shared = { testTimeout: 20_000, hookTimeout: 20_000, pool: "forks" } as const;
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, ...(hasOpenssl ? [] : NEED_OPENSSL)],
-    testTimeout: 20_000,
-    hookTimeout: 20_000,
-    pool: "forks",
+    projects: [
+      {
+        test: {
+          ...shared,
+          name: "all",
+          include: ["test/**/*.test.ts"],
+          exclude: [...configDefaults.exclude, ...TIMED, ...(hasOpenssl ? [] : NEED_OPENSSL)],
+          sequence: { groupOrder: 0 },
+        },
+      },
+      {
+        test: { ...shared, name: "timed", include: TIMED, fileParallelism: false, sequence: { groupOrder: 1 } },
+      },
+    ],
   },
 });

@@ -1,26 +1,29 @@
-import { readFileSync } from "node:fs";
-import { createSecureContext } from "node:tls";
 import { Health } from "../gen/health/v1/health_pb.ts";
 import type { Config } from "./config/load.ts";
-import { ConfigError, type Problem } from "./config/problem.ts";
+import { ConfigError } from "./config/problem.ts";
 import type { ProviderSettings } from "./config/providers.ts";
 import type { Settings } from "./config/settings.ts";
+import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
 import { ErrorReason, GatewayService } from "./domain/contract.ts";
 import { GatewayError } from "./domain/error.ts";
+import { checkAddresses } from "./listening.ts";
+import { openObserving } from "./observing.ts";
+import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
 import { observe } from "./pipeline/observe.ts";
 import { type Routes, route } from "./pipeline/route.ts";
+import type { Prices } from "./prices.ts";
 import { Provider, type Target } from "./provider/provider.ts";
-import { findDialect, keyHeaderOf } from "./provider/registry.ts";
+import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
 import { createGatewayService, warmUp } from "./service/gateway-service.ts";
 import { createHealthService, HealthState } from "./service/health.ts";
 import { createReflectionServices } from "./service/reflection.ts";
-import { createLogObserver, type Log } from "./telemetry/log.ts";
-import { isLoopback, parseAddress, type TlsFiles } from "./transport/address.ts";
+import type { Log, LogDestination } from "./telemetry/log.ts";
+import type { TlsFiles } from "./transport/address.ts";
 import type { Door } from "./transport/door.ts";
 import { openGrpcDoor } from "./transport/grpc.ts";
 import { openHttpDoor } from "./transport/http.ts";
@@ -32,7 +35,12 @@ export interface GatewayOptions {
   readonly tls: TlsFiles | undefined;
   /** Listens without TLS on addresses that others can reach. */
   readonly insecure: boolean;
+  readonly telemetry: TelemetrySettings;
+  readonly prices: Prices;
+  readonly version: string;
   readonly log: Log;
+  /** Where the line of each call goes. */
+  readonly output: LogDestination;
   readonly clock: Clock;
   readonly random: Random;
 }
@@ -54,19 +62,25 @@ const RETRY_ELSEWHERE_MS = 1000;
 /** How long the doors get to write out the last statuses. */
 const FLUSH_MS = 500;
 
+/** How long a collector gets to take the last of the telemetry. */
+const TELEMETRY_FLUSH_MS = 3000;
+
 /** Builds the parts and opens the doors. Throws `ConfigError` or the error of listening, with nothing left open. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
-  const { settings, clock, random, log } = options;
+  const { settings, clock, random, log, prices } = options;
   checkAddresses(options);
-  const providers = new Map(options.providers.map((given) => [given.name, createProvider(given, settings, clock)]));
+  const providers = new Map(
+    options.providers.map((given) => [given.name, createProvider(given, settings, prices, clock)]),
+  );
   const routes: Routes = { providers, aliases: toAliases(options.models, providers) };
 
-  const observed = observe(clock, [createLogObserver(log)]);
+  const observed = observe(clock);
   const routed = route(routes);
   const attempted = attempt({
     clock,
     random,
     retry: settings.retry,
+    accounts: new Accounts(prices.book, clock),
     timeouts: {
       headersMs: settings.headersTimeoutMs,
       firstTokenMs: settings.firstTokenTimeoutMs,
@@ -77,14 +91,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const handle: Handler<Call> = observed(routed(attempted));
 
   const calls = new Calls({ clock, defaultDeadlineMs: settings.defaultDeadlineMs });
+  const observing = openObserving({ ...options, catalogue: prices.catalogue, calls, providers });
   const health = new HealthState([GatewayService.typeName]);
   const services = [
-    bind(
-      GatewayService,
-      createGatewayService(calls, handle, (error, requestId, { attribution }) =>
-        log.info({ request_id: requestId, feature: attribution?.feature, error }, "rejected"),
-      ),
-    ),
+    bind(GatewayService, createGatewayService({ calls, handle, clock, watcher: observing.watcher })),
     bind(Health, createHealthService(health)),
     ...createReflectionServices([GatewayService, Health]),
   ];
@@ -101,10 +111,12 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         address: settings.httpAddress,
         corsOrigins: settings.corsOrigins,
         isReady: () => health.serving,
+        metricsPage: observing.metricsPage,
       }),
     );
   } catch (error) {
     for (const door of doors) door.close();
+    await observing.close(0);
     throw error;
   }
   const [grpcDoor, httpDoor] = doors;
@@ -129,6 +141,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     await Promise.race([drained, wait(FLUSH_MS, clock)]);
     for (const door of doors) door.close();
     await Promise.all([...providers.values()].map((provider) => provider.close()));
+    await observing.close(TELEMETRY_FLUSH_MS);
     log.info("stopped");
   }
 
@@ -143,64 +156,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   };
 }
 
-/** Reads the certificate's files. Throws `ConfigError` naming the one that cannot be read. */
-export function readTls(config: Config): TlsFiles | undefined {
-  const tls = config.listen?.tls;
-  if (tls === undefined) return undefined;
-  const problems: Problem[] = [];
-  const read = (key: string, path: string): Buffer => {
-    try {
-      return readFileSync(path);
-    } catch (error) {
-      const code = error instanceof Error ? String(Reflect.get(error, "code") ?? error.name) : "unknown";
-      problems.push({ path: `listen.tls.${key}`, message: `the file ${path} cannot be read (${code})` });
-      return Buffer.alloc(0);
-    }
-  };
-  const files = {
-    cert: read("cert_file", tls.certFile),
-    key: read("key_file", tls.keyFile),
-    clientCa: tls.clientCaFile === "" ? undefined : read("client_ca_file", tls.clientCaFile),
-  };
-  if (problems.length === 0) {
-    try {
-      createSecureContext({ cert: files.cert, key: files.key, ca: files.clientCa });
-    } catch (error) {
-      const code = error instanceof Error ? String(Reflect.get(error, "code") ?? error.name) : "unknown";
-      problems.push({ path: "listen.tls", message: `the certificate and its key cannot be used together (${code})` });
-    }
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
-  return files;
-}
-
-/**
- * Checks where the doors are to listen. Plain text is for this machine: what others can reach needs TLS, or a word
- * that the operator means it. Throws `ConfigError`.
- */
-export function checkAddresses({
-  settings,
-  tls,
-  insecure,
-}: Pick<GatewayOptions, "settings" | "tls" | "insecure">): void {
-  const problems: Problem[] = [];
-  for (const [path, address] of [
-    ["listen.grpc", settings.grpcAddress],
-    ["listen.http", settings.httpAddress],
-  ] as const) {
-    try {
-      if (!isLoopback(parseAddress(address)) && tls === undefined && !insecure) {
-        const message = `${address} can be reached from other machines: configure listen.tls, or start with --insecure`;
-        problems.push({ path, message });
-      }
-    } catch (error) {
-      problems.push({ path, message: error instanceof Error ? error.message : "is no address" });
-    }
-  }
-  if (problems.length > 0) throw new ConfigError(problems);
-}
-
-function createProvider(given: ProviderSettings, settings: Settings, clock: Clock): Provider {
+function createProvider(given: ProviderSettings, settings: Settings, prices: Prices, clock: Clock): Provider {
   const dialect = findDialect(given.preset, given.dialect);
   if (dialect === undefined) throw new ConfigError([{ path: `providers.${given.name}`, message: "has no dialect" }]);
   return new Provider({
@@ -210,6 +166,9 @@ function createProvider(given: ProviderSettings, settings: Settings, clock: Cloc
     baseUrl: given.baseUrl,
     key: given.key,
     keyHeader: keyHeaderOf(given.preset),
+    vendor: vendorOf(given.preset) ?? given.name,
+    catalogueProvider: prices.catalogueProviders.get(given.name),
+    propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
     headers: given.headers,
     apiVersion: given.apiVersion,
     connectTimeoutMs: settings.connectTimeoutMs,

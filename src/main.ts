@@ -2,22 +2,20 @@ import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { emptyConfig, loadConfig } from "./config/load.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
-import {
-  checkModels,
-  type ProviderSettings,
-  providersFromEnvironment,
-  toProviderSettings,
-} from "./config/providers.ts";
+import { checkModels, providersFromEnvironment, toProviderSettings } from "./config/providers.ts";
 import { processEnvironment } from "./config/secrets.ts";
 import { LOG_LEVELS, toSettings } from "./config/settings.ts";
+import { toTelemetrySettings } from "./config/telemetry.ts";
 import { systemClock } from "./domain/clock.ts";
-import { checkAddresses, type Gateway, openGateway, readTls } from "./gateway.ts";
+import { type Gateway, openGateway } from "./gateway.ts";
+import { checkAddresses, readTls } from "./listening.ts";
 import { pricedProviders, readPrices } from "./prices.ts";
 import { printPrices } from "./prices-command.ts";
 import { loadCatalogue } from "./pricing/catalogue.ts";
 import { known } from "./provider/registry.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { openStandardOutput } from "./telemetry/standard-output.ts";
+import { startSimulator, tryCommand } from "./trial.ts";
 
 const HELP = `sluice: one typed gRPC contract in front of every model provider
 
@@ -120,13 +118,21 @@ function prepare(args: Arguments) {
     checkModels(config, new Set(Object.keys(config.providers)), problems);
     const priced = args.config === undefined ? providers : pricedProviders(config.providers);
     const prices = readPrices(config.prices, priced, problems);
+    const telemetry = toTelemetrySettings(config, processEnvironment, problems);
     const level = args["log-level"];
     if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
       problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
     }
     if (problems.length > 0) throw new ConfigError(problems);
     const flags = { grpc: args.grpc, http: args.http, logLevel: args["log-level"] };
-    const prepared = { config, providers, prices, settings: toSettings(config, flags), tls: readTls(config) };
+    const prepared = {
+      config,
+      providers,
+      prices,
+      telemetry,
+      settings: toSettings(config, flags),
+      tls: readTls(config),
+    };
     checkAddresses({ ...prepared, insecure: args.insecure === true });
     return prepared;
   } catch (error) {
@@ -140,7 +146,7 @@ function reportConfigError(error: ConfigError): void {
   process.stderr.write(`The configuration cannot be used:\n${error.message.replace(/^/gm, "  ")}\n`);
 }
 
-async function run(args: Arguments, { config, providers, settings, tls }: Prepared): Promise<void> {
+async function run(args: Arguments, { config, providers, prices, telemetry, settings, tls }: Prepared): Promise<void> {
   const output = openStandardOutput();
   const log = createLog(settings.logLevel, output);
   const simulator = args.config === undefined ? await startSimulator() : undefined;
@@ -148,8 +154,12 @@ async function run(args: Arguments, { config, providers, settings, tls }: Prepar
   try {
     gateway = await openGateway({
       settings,
+      telemetry,
+      prices,
       tls,
       log,
+      output,
+      version: version(),
       providers: simulator === undefined ? providers : [...providers, simulator.provider],
       models: config.models,
       insecure: args.insecure === true,
@@ -200,33 +210,6 @@ function stopOnCrash(log: Log, stop: () => void): void {
   };
   process.on("uncaughtException", crash("uncaught exception"));
   process.on("unhandledRejection", crash("unhandled rejection"));
-}
-
-/** The provider that answers without any key. Loaded only when it is wanted. */
-async function startSimulator(): Promise<{ provider: ProviderSettings; close(): Promise<void> }> {
-  const { openSimulator } = await import("./simulator/server.ts");
-  const simulator = await openSimulator();
-  return {
-    provider: {
-      name: "simulator",
-      preset: undefined,
-      dialect: "openai-chat",
-      baseUrl: simulator.url,
-      key: undefined,
-      headers: {},
-      apiVersion: undefined,
-      maxConnections: 256,
-    },
-    close: () => simulator.close(),
-  };
-}
-
-function tryCommand(grpcAddress: string): string {
-  const request = {
-    attribution: { feature: "first-call" },
-    prompt: { model: "simulator/echo", messages: [{ role: "ROLE_USER", parts: [{ text: "Hello" }] }] },
-  };
-  return `Try: npx buf curl --protocol grpc --http2-prior-knowledge -d '${JSON.stringify(request)}' http://${grpcAddress}/sluice.v1.GatewayService/Complete`;
 }
 
 function version(): string {

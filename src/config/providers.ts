@@ -26,6 +26,8 @@ export interface ProviderSettings {
   readonly headers: Readonly<Record<string, string>>;
   readonly apiVersion: string | undefined;
   readonly maxConnections: number;
+  /** Upstreams hear of callers' traces; undefined leaves it to the preset. */
+  readonly propagatesTrace: boolean | undefined;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
@@ -83,6 +85,7 @@ export function toProviderSettings(
         headers: given.headers,
         apiVersion: given.apiVersion || undefined,
         maxConnections: given.maxConnections || DEFAULT_MAX_CONNECTIONS,
+        propagatesTrace: given.propagateTrace,
       },
     ];
   });
@@ -113,6 +116,7 @@ export function providersFromEnvironment(
           headers: {},
           apiVersion: undefined,
           maxConnections: DEFAULT_MAX_CONNECTIONS,
+          propagatesTrace: undefined,
         },
       ];
     } catch (error) {

@@ -27,6 +27,10 @@ export interface Settings {
   readonly idleTimeoutMs: number;
   readonly attemptTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  readonly cohorts: readonly string[];
+  readonly maxFeatures: number;
+  readonly maxLabelValues: number;
+  readonly recordContent: { readonly features: ReadonlySet<string>; readonly maxChars: number };
   readonly retry: {
     readonly maxAttempts: number;
     readonly baseDelayMs: number;
@@ -40,7 +44,7 @@ const MIB = 1024 * 1024;
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export function toSettings(config: Config, flags: Flags): Settings {
-  const { listen, limits, retry, log } = config;
+  const { listen, limits, retry, log, telemetry } = config;
   const level = flags.logLevel ?? (log?.level || "info");
   return {
     grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
@@ -59,6 +63,13 @@ export function toSettings(config: Config, flags: Flags): Settings {
     idleTimeoutMs: ms(limits?.idleTimeout, 30_000),
     attemptTimeoutMs: ms(limits?.attemptTimeout, 600_000),
     drainTimeoutMs: ms(limits?.drainTimeout, 30_000),
+    cohorts: telemetry?.cohorts ?? [],
+    maxFeatures: telemetry?.maxFeatures || 100,
+    maxLabelValues: telemetry?.maxLabelValues || 100,
+    recordContent: {
+      features: new Set(telemetry?.recordContent?.features),
+      maxChars: telemetry?.recordContent?.maxChars || 8192,
+    },
     retry: {
       maxAttempts: retry?.maxAttempts || 3,
       baseDelayMs: ms(retry?.baseDelay, 100),

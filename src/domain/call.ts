@@ -1,7 +1,14 @@
 import type { Attempt, Attribution, Handling, Prompt } from "./contract.ts";
-import type { ChatEvent } from "./event.ts";
+import type { Batch, Delivery } from "./event.ts";
+import type { CallWatch } from "./watch.ts";
 
-export type Delivery = "stream" | "unary";
+/** Time of a call in which the gateway had nothing to do, ms. */
+interface Waits {
+  /** For upstreams: for connections, heads and bytes. */
+  upstreamMs: number;
+  /** Before further attempts. */
+  retryMs: number;
+}
 
 /** One RPC on its way through the pipeline. */
 export interface Call {
@@ -15,12 +22,13 @@ export interface Call {
   readonly signal: AbortSignal;
   /** Instant of `Clock.now()` by which the call ends. */
   readonly deadline: number;
-  /** Grows by one record with each attempt. The one mutable thing of a call. */
+  /** Instant of `Clock.now()` at which the RPC came. */
+  readonly arrivedAt: number;
+  /** Grows by one record with each attempt. With `waits`, the one mutable thing of a call. */
   readonly attempts: Attempt[];
+  readonly waits: Waits;
+  readonly watch: CallWatch;
 }
-
-/** Events that came together, at least one, in their order. */
-export type Batch = readonly ChatEvent[];
 
 /**
  * One shape for whole and streamed calls. Failure is a thrown `GatewayError`. Events travel in batches, as they came

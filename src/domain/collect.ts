@@ -1,7 +1,6 @@
-import type { Batch } from "./call.ts";
 import { type CompleteResponse, ErrorReason, type Part, type StreamEnd, type TokenLogprob } from "./contract.ts";
 import { GatewayError } from "./error.ts";
-import type { BlockKind, ChatEvent } from "./event.ts";
+import type { Batch, BlockKind, ChatEvent } from "./event.ts";
 
 interface OpenBlock {
   readonly kind: BlockKind;
@@ -81,5 +80,8 @@ function fold(event: ChatEvent, blocks: Map<number, OpenBlock>, logprobs: TokenL
     case "restart":
       blocks.clear();
       logprobs.length = 0;
+      return;
+    case "start":
+    case "end":
   }
 }

@@ -11,6 +11,12 @@ import type {
 /** What happens in an answer: the contract's event, without its number. */
 export type ChatEvent = Exclude<StreamResponse["event"], { case: undefined }>;
 
+/** Events that came together, at least one, in their order. */
+export type Batch = readonly ChatEvent[];
+
+/** How an answer is wanted: event by event, or folded into one response. */
+export type Delivery = "stream" | "unary";
+
 export type BlockKind = Exclude<BlockStart["block"], { case: undefined }>;
 
 // Generated messages are plain objects, so the hot path writes them as literals: `create()` costs ten times more.

@@ -14,6 +14,25 @@ export const Code = {
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
+const codeNames = new Map<number, string>(Object.entries(Code).map(([name, value]) => [value, name]));
+
+/** Name of a status code, as gRPC writes it. */
+export function codeName(code: Code): string {
+  return codeNames.get(code) ?? "UNKNOWN";
+}
+
+const serverFaults: ReadonlySet<number> = new Set([
+  Code.DEADLINE_EXCEEDED,
+  Code.UNIMPLEMENTED,
+  Code.INTERNAL,
+  Code.UNAVAILABLE,
+]);
+
+/** Whether a server that answers with this code failed, by the OpenTelemetry RPC conventions; else its caller did. */
+export function isServerFault(code: Code): boolean {
+  return serverFaults.has(code);
+}
+
 type KnownReason = (typeof ErrorReason)[keyof typeof ErrorReason];
 
 export interface ReasonRow {

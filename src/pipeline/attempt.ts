@@ -1,9 +1,11 @@
-import type { Batch, Handler } from "../domain/call.ts";
+import type { Handler } from "../domain/call.ts";
 import type { Clock, Random } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
+import type { Batch } from "../domain/event.ts";
 import type { Target } from "../provider/provider.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
+import type { Accounts } from "./account.ts";
 import { type AttemptTimeouts, runAttempt } from "./run-attempt.ts";
 import { sleep } from "./sleep.ts";
 import type { RoutedCall } from "./stages.ts";
@@ -13,6 +15,7 @@ export interface AttemptOptions {
   readonly random: Random;
   readonly retry: RetryPolicy;
   readonly timeouts: AttemptTimeouts;
+  readonly accounts: Accounts;
 }
 
 /**
@@ -22,16 +25,21 @@ export interface AttemptOptions {
  */
 export function attempt(options: AttemptOptions): Handler<RoutedCall> {
   return async function* (call): AsyncGenerator<Batch> {
-    const { clock, random, retry, timeouts } = options;
+    const { clock, random, retry } = options;
     const notIdempotent = call.handling?.notIdempotent === true;
     let failure: GatewayError | undefined;
     for (const [at, target] of call.targets.entries()) {
       const targetsLeft = call.targets.length - at - 1;
+      const previous = call.targets[at - 1];
+      if (previous !== undefined && failure !== undefined) {
+        const { reason } = failure;
+        call.watch.reattempt({ kind: "failover", from: nameOf(previous), to: nameOf(target), reason, delayMs: 0 });
+      }
       for (let attemptsOnTarget = 1; ; attemptsOnTarget++) {
         if (call.signal.aborted) throw toGatewayError(call.signal.reason);
         const progress = { sent: false, shown: false };
         try {
-          yield* runAttempt(call, target, clock, timeouts, progress);
+          yield* runAttempt(call, target, options, progress);
           return;
         } catch (thrown) {
           if (call.signal.aborted) throw toGatewayError(call.signal.reason);
@@ -60,11 +68,20 @@ export function attempt(options: AttemptOptions): Handler<RoutedCall> {
         );
         if (decision.action === "give-up") throw failure;
         if (decision.action === "fail-over") break;
-        await sleep(decision.delayMs, clock, call.signal);
+        const name = nameOf(target);
+        const { delayMs } = decision;
+        call.watch.reattempt({ kind: "retry", from: name, to: name, reason: failure.reason, delayMs });
+        const sleepsAt = clock.now();
+        await sleep(delayMs, clock, call.signal);
+        call.waits.retryMs += clock.now() - sleepsAt;
       }
     }
     throw failure ?? new GatewayError(ErrorReason.INTERNAL, "The model has no targets.");
   };
+}
+
+function nameOf({ provider, model }: Target): string {
+  return `${provider.name}/${model}`;
 }
 
 function describe(error: GatewayError, { provider, model }: Target): GatewayError {

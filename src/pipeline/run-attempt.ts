@@ -1,18 +1,12 @@
-import type { Batch } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import {
-  type Attempt,
-  AttemptOutcome,
-  ErrorReason,
-  type Handling,
-  type StreamEnd,
-  type StreamStart,
-  type Usage,
-} from "../domain/contract.ts";
-import { toDuration, toMs } from "../domain/duration.ts";
+import { type Attempt, ErrorReason, type Handling, type StreamEnd, type StreamStart } from "../domain/contract.ts";
+import { toMs } from "../domain/duration.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import type { ChatEvent } from "../domain/event.ts";
+import type { Batch, ChatEvent } from "../domain/event.ts";
+import { addCosts } from "../pricing/add-costs.ts";
 import type { Target } from "../provider/provider.ts";
+import type { Accounts } from "./account.ts";
+import { AttemptRecord } from "./attempt-record.ts";
 import type { RoutedCall } from "./stages.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -32,6 +26,13 @@ export interface Progress {
   shown: boolean;
 }
 
+/** What attempts need besides their call. */
+export interface AttemptParts {
+  readonly clock: Clock;
+  readonly accounts: Accounts;
+  readonly timeouts: AttemptTimeouts;
+}
+
 /**
  * One request to one target. Records itself in `call.attempts` exactly once, however it ends: answered, failed,
  * cancelled, or left by its reader.
@@ -39,8 +40,7 @@ export interface Progress {
 export async function* runAttempt(
   call: RoutedCall,
   target: Target,
-  clock: Clock,
-  defaults: AttemptTimeouts,
+  { clock, accounts, timeouts: defaults }: AttemptParts,
   progress: Progress,
 ): AsyncGenerator<Batch> {
   const timeouts = applyHandling(defaults, call.handling);
@@ -51,21 +51,23 @@ export async function* runAttempt(
   // A whole answer's head comes when the model is done, so only the attempt as a whole bounds it.
   let phase = "the head of its answer";
   let waitLimit = streams ? Math.min(wholeBy, startedAt + timeouts.headersMs) : wholeBy;
-  const upstream = target.provider.prepare(call, target.model, () => {
+  const { provider, model } = target;
+  const request = provider.encode(call, model);
+  progress.sent = true;
+  const watch = call.watch.attempt(provider.describe(model));
+  const upstream = provider.prepare(call, model, request, watch, () => {
     if (!streams) return;
     phase = "its first token";
     waitLimit = Math.min(wholeBy, startedAt + timeouts.firstTokenMs);
     watchdog.waitUntil(waitLimit);
   });
-  progress.sent = true;
   const watchdog = new Watchdog(clock, () => upstream.abort(silent(target, phase, clock.now() - startedAt)));
   const onAbort = (): void => upstream.abort(toGatewayError(call.signal.reason));
   call.signal.addEventListener("abort", onAbort, { once: true });
 
-  const record = new Recorder(call, target, clock, startedAt);
+  const record = new AttemptRecord(call, target, upstream, watch, accounts, clock, startedAt);
   const batches = upstream.events();
   let held: ChatEvent[] = [];
-  let firstTokenAt: number | undefined;
   let over = false;
   try {
     for (;;) {
@@ -78,24 +80,21 @@ export async function* runAttempt(
       const events = next.value;
       const [first] = events;
       const last = events.at(-1);
-      if (first?.case === "start") sign(first.value, call, target);
       // The start alone shows nothing of the answer.
       const shows = first?.case !== "start" || events.length > 1;
-      if (shows && streams && firstTokenAt === undefined) {
-        firstTokenAt = clock.now();
-        phase = "its next token";
-      }
+      record.came(events, shows);
+      if (first?.case === "start") sign(first.value, call, target);
       if (last?.case === "end") {
         // Lets the upstream's side finish first: its connection is kept, and nothing is left to abort.
         await batches.next();
         over = true;
-        record.end(AttemptOutcome.SUCCEEDED, ErrorReason.UNSPECIFIED, upstream.status, firstTokenAt, last.value.usage);
-        sign(last.value, call, target);
-        last.value.attempts = [...call.attempts];
+        const attempt = record.answered();
+        complete(last.value, call, target, attempt);
         progress.shown = true;
         yield held.length === 0 ? events : [...held, ...events];
         return;
       }
+      if (shows && streams) phase = "its next token";
       if (!streams || !(shows || progress.shown)) {
         for (const event of events) held.push(event);
         continue;
@@ -109,20 +108,27 @@ export async function* runAttempt(
     throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The upstream's answer has no end. Try again.");
   } catch (thrown) {
     const error = toGatewayError(thrown);
-    const outcome = call.signal.aborted ? AttemptOutcome.CANCELLED : AttemptOutcome.FAILED;
-    record.end(outcome, error.reason, upstream.status, firstTokenAt, undefined);
+    record.failed(error);
     throw error;
   } finally {
     watchdog.stop();
     call.signal.removeEventListener("abort", onAbort);
     if (!over) {
       // Writes only where the reader left in the middle: a failure was recorded above.
-      const why = call.signal.aborted ? toGatewayError(call.signal.reason).reason : ErrorReason.CANCELLED;
-      record.end(AttemptOutcome.CANCELLED, why, upstream.status, firstTokenAt, undefined);
+      record.left(call.signal.aborted ? toGatewayError(call.signal.reason).reason : ErrorReason.CANCELLED);
       upstream.abort(LEFT);
       await batches.return(undefined);
     }
   }
+}
+
+/** Says what only the gateway knows of an answer: who gave it, what was tried, and what all of it cost. */
+function complete(end: StreamEnd, call: RoutedCall, target: Target, { usage }: Attempt): void {
+  sign(end, call, target);
+  end.attempts = [...call.attempts];
+  if (usage !== undefined) end.usage = usage;
+  const cost = addCosts(call.attempts);
+  if (cost !== undefined) end.cost = cost;
 }
 
 /** Says whose answer it is. */
@@ -132,45 +138,6 @@ function sign(message: StreamStart | StreamEnd, call: RoutedCall, target: Target
 }
 
 const LEFT = new GatewayError(ErrorReason.CANCELLED, "The reader left.");
-
-/** Writes an attempt's record, once. */
-class Recorder {
-  #done = false;
-  readonly #call: RoutedCall;
-  readonly #target: Target;
-  readonly #clock: Clock;
-  readonly #startedAt: number;
-
-  constructor(call: RoutedCall, target: Target, clock: Clock, startedAt: number) {
-    this.#call = call;
-    this.#target = target;
-    this.#clock = clock;
-    this.#startedAt = startedAt;
-  }
-
-  end(
-    outcome: AttemptOutcome,
-    errorReason: ErrorReason,
-    upstreamStatus: number,
-    firstTokenAt: number | undefined,
-    usage: Usage | undefined,
-  ): void {
-    if (this.#done) return;
-    this.#done = true;
-    const attempt: Attempt = {
-      $typeName: "sluice.v1.Attempt",
-      provider: this.#target.provider.name,
-      model: this.#target.model,
-      outcome,
-      errorReason,
-      upstreamStatus,
-      latency: toDuration(this.#clock.now() - this.#startedAt),
-      ...(firstTokenAt === undefined ? {} : { timeToFirstToken: toDuration(firstTokenAt - this.#startedAt) }),
-      ...(usage === undefined ? {} : { usage }),
-    };
-    this.#call.attempts.push(attempt);
-  }
-}
 
 function applyHandling(defaults: AttemptTimeouts, handling: Handling | undefined): AttemptTimeouts {
   if (handling === undefined) return defaults;

@@ -1,7 +1,6 @@
-import type { Delivery } from "../domain/call.ts";
-import type { Prompt } from "../domain/contract.ts";
+import type { Prompt, Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
-import type { ChatEvent } from "../domain/event.ts";
+import type { ChatEvent, Delivery } from "../domain/event.ts";
 import type { HeaderValue } from "../wire/send.ts";
 import type { Frame } from "../wire/sse.ts";
 
@@ -40,6 +39,8 @@ export interface Decoder {
   finish(): readonly ChatEvent[];
   /** The wire said that nothing follows: what still comes is to be ignored. */
   readonly ended: boolean;
+  /** What was said so far of the answer's tokens. */
+  readonly usage: Usage | undefined;
   /** The model said that it is done; only usage and the like may follow. */
   readonly finishing: boolean;
 }

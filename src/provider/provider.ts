@@ -1,13 +1,20 @@
 import type { Call } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import type { Secret } from "../domain/secret.ts";
-import { type ConnectionOptions, Connections } from "../wire/send.ts";
-import type { Dialect } from "./dialect.ts";
+import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
+import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
+import type { Dialect, EncodedRequest } from "./dialect.ts";
 import { type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
 
 export interface ProviderOptions extends ConnectionOptions {
   /** As callers and logs name it. */
   readonly name: string;
+  /** The vendor's name in the OpenTelemetry GenAI conventions. */
+  readonly vendor: string;
+  /** Who sets its prices, in the price catalogue's words; undefined where nobody known does. */
+  readonly catalogueProvider: string | undefined;
+  /** Upstream hears of the caller's trace. */
+  readonly propagatesTrace: boolean;
   readonly dialect: Dialect;
   /** Address before the dialect's own path. */
   readonly baseUrl: string;
@@ -29,6 +36,8 @@ export interface Target {
 /** A configured place to send calls to: a dialect, an address, a key and the connections. Must be closed. */
 export class Provider {
   readonly name: string;
+  readonly catalogueProvider: string | undefined;
+  readonly #url: URL;
   readonly #options: ProviderOptions;
   readonly #connections: Connections;
   readonly #basePath: string;
@@ -37,6 +46,8 @@ export class Provider {
   constructor(options: ProviderOptions) {
     const url = new URL(options.baseUrl);
     this.name = options.name;
+    this.catalogueProvider = options.catalogueProvider;
+    this.#url = url;
     this.#options = options;
     this.#basePath = url.pathname.replace(/\/+$/, "");
     this.#connections = new Connections(url.origin, options);
@@ -48,10 +59,37 @@ export class Provider {
     };
   }
 
+  /** What telemetry says of an attempt at this model. */
+  describe(model: string): AttemptTarget {
+    const { hostname, port, protocol } = this.#url;
+    return {
+      provider: this.name,
+      vendor: this.#options.vendor,
+      model,
+      host: hostname,
+      port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
+    };
+  }
+
+  /** Connections now: with a request, without one; and requests that wait for one. */
+  connections(): ConnectionCounts {
+    return this.#connections.counts();
+  }
+
   /** Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves. */
-  prepare(call: Call, model: string, onHead: () => void): UpstreamCall {
-    const { dialect, clock, limits } = this.#options;
-    const encoded = dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
+  encode(call: Call, model: string): EncodedRequest {
+    return this.#options.dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
+  }
+
+  /** A request that is ready to be sent; with the trace's headers, where the provider is to hear of it. */
+  prepare(
+    call: Call,
+    model: string,
+    encoded: EncodedRequest,
+    watch: Pick<AttemptWatch, "headers">,
+    onHead: () => void,
+  ): UpstreamCall {
+    const { dialect, clock, limits, propagatesTrace } = this.#options;
     return new UpstreamCall({
       dialect,
       clock,
@@ -62,7 +100,7 @@ export class Provider {
       delivery: call.delivery,
       request: {
         path: this.#basePath + this.#path(encoded.path, model),
-        headers: { ...encoded.headers, ...this.#headers },
+        headers: { ...encoded.headers, ...(propagatesTrace ? watch.headers : {}), ...this.#headers },
         body: encoded.body,
       },
       conceal: this.#conceal,

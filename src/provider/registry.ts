@@ -19,3 +19,13 @@ export function findDialect(preset: string | undefined, name: string | undefined
 export function keyHeaderOf(preset: string | undefined): "authorization" | "api-key" {
   return (preset === undefined ? undefined : presets[preset]?.keyHeader) ?? "authorization";
 }
+
+/** The vendor's name for telemetry; undefined where there is no preset. */
+export function vendorOf(preset: string | undefined): string | undefined {
+  return preset === undefined ? undefined : presets[preset]?.vendor;
+}
+
+/** Whether such a provider hears of callers' traces unless the configuration says otherwise. */
+export function propagatesTraceTo(preset: string | undefined): boolean {
+  return (preset === undefined ? undefined : presets[preset]?.propagatesTrace) ?? true;
+}

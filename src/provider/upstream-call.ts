@@ -1,20 +1,12 @@
-import type { Batch, Delivery } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { ErrorReason } from "../domain/contract.ts";
+import { ErrorReason, type Usage } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
-import type { ChatEvent } from "../domain/event.ts";
+import type { Batch, ChatEvent, Delivery } from "../domain/event.ts";
 import { decompress, type Read } from "../wire/decompress.ts";
-import {
-  type Connections,
-  type Exchange,
-  readAll,
-  responseTooLarge,
-  type WireHead,
-  type WireRequest,
-} from "../wire/send.ts";
+import { type Connections, type Exchange, readAll, responseTooLarge, type WireRequest } from "../wire/send.ts";
 import { createSseParser, type Frame } from "../wire/sse.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
-import { quoteHtml } from "./quote.ts";
+import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
 
 export interface ResponseLimits {
   /** Longest answer, decompressed. */
@@ -22,9 +14,6 @@ export interface ResponseLimits {
   /** Longest single event of a stream, in characters. */
   readonly maxEventBytes: number;
 }
-
-/** Error bodies are read to here; what is longer is no message. */
-const MAX_ERROR_BYTES = 64 * 1024;
 
 /**
  * How long a stream may stay open after the model said that it is done. Servers that send neither `[DONE]` nor the
@@ -61,9 +50,28 @@ export class UpstreamCall {
   #status = 0;
   #released = false;
   #decoder: Decoder | undefined;
+  #waitedMs = 0;
+  /** Instant since which the upstream is waited for. */
+  #waitsSince: number | undefined;
 
   constructor(options: UpstreamCallOptions) {
     this.#options = options;
+  }
+
+  /** What the answer has said so far of its tokens. */
+  get usage(): Usage | undefined {
+    return this.#decoder?.usage;
+  }
+
+  /** The model said that it is done. */
+  get finishing(): boolean {
+    return this.#decoder?.finishing === true;
+  }
+
+  /** Time in which the gateway waited for the upstream, ms. */
+  get waitedMs(): number {
+    const since = this.#waitsSince;
+    return this.#waitedMs + (since === undefined ? 0 : this.#options.clock.now() - since);
   }
 
   /** HTTP status of the answer; 0 before there is one. */
@@ -90,22 +98,27 @@ export class UpstreamCall {
     this.#exchange = exchange;
     let body: { read: Read; close: () => void } | undefined;
     try {
+      this.#waits();
       const head = await exchange.head();
+      this.#came();
       this.#status = head.status;
-      if (head.status >= 300 && head.status < 400) throw redirected(head.status);
+      if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
       const succeeded = head.status >= 200 && head.status < 300;
       if (!succeeded) throw dialect.explain(head, conceal(await readRefusal(exchange, head)), clock.wallNow());
       body = decompress(head.headers["content-encoding"], () => exchange.read());
       this.#options.onHead();
       const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
-      if (contentType.includes("html")) throw page(head, conceal(await readStart(body.read)));
+      if (contentType.includes("html")) throw explainPage(head, conceal(await readStart(body.read)));
       const whole = !isStream(contentType, this.#options.delivery);
       const decoder = dialect.createDecoder({ model, whole, mintCallId });
       this.#decoder = decoder;
       if (!whole) {
         yield* this.#stream(exchange, body.read, decoder);
       } else {
-        const data = (await readAll(body.read, limits.maxResponseBytes)).toString("utf8");
+        this.#waits();
+        const bytes = await readAll(body.read, limits.maxResponseBytes);
+        this.#came();
+        const data = bytes.toString("utf8");
         yield [...decoder.push({ data }), ...decoder.finish()];
       }
     } catch (error) {
@@ -116,6 +129,15 @@ export class UpstreamCall {
     }
   }
 
+  #waits(): void {
+    this.#waitsSince = this.#options.clock.now();
+  }
+
+  #came(): void {
+    if (this.#waitsSince !== undefined) this.#waitedMs += this.#options.clock.now() - this.#waitsSince;
+    this.#waitsSince = undefined;
+  }
+
   async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<Batch> {
     const { limits } = this.#options;
     const parser = createSseParser(limits.maxEventBytes);
@@ -123,7 +145,9 @@ export class UpstreamCall {
     let endBy: number | undefined;
     for (;;) {
       if (decoder.finishing) endBy ??= this.#options.clock.now() + FINISH_GRACE_MS;
+      this.#waits();
       const chunk = endBy === undefined ? await read() : await this.#readUntil(exchange, read, endBy);
+      this.#came();
       if (chunk === undefined) break;
       total += chunk.length;
       if (total > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
@@ -176,56 +200,4 @@ function* decodeAll(frames: readonly Frame[], decoder: Decoder): Generator<Batch
 function isStream(contentType: string, delivery: Delivery): boolean {
   if (contentType.includes("event-stream")) return true;
   return delivery === "stream" && !contentType.includes("json");
-}
-
-/** The body of a refusal. Its status has said what matters: a body that cannot be read says nothing more. */
-async function readRefusal(exchange: Exchange, head: WireHead): Promise<string> {
-  let body: ReturnType<typeof decompress> | undefined;
-  try {
-    body = decompress(head.headers["content-encoding"], () => exchange.read());
-    return await readStart(body.read);
-  } catch (error) {
-    // Cancelled or timed out: that is the call's end, not the body's.
-    if (error instanceof GatewayError && !BODY_FAULTS.has(error.reason)) throw error;
-    return "";
-  } finally {
-    body?.close();
-  }
-}
-
-const BODY_FAULTS: ReadonlySet<ErrorReason> = new Set([
-  ErrorReason.UPSTREAM_TRUNCATED,
-  ErrorReason.UPSTREAM_MALFORMED,
-  ErrorReason.UPSTREAM_UNREACHABLE,
-]);
-
-/** The beginning of an error's body, as text; where it breaks off, what came. */
-async function readStart(read: Read): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let total = 0;
-  try {
-    for (let chunk = await read(); chunk !== undefined && total < MAX_ERROR_BYTES; chunk = await read()) {
-      chunks.push(chunk);
-      total += chunk.length;
-    }
-  } catch (error) {
-    if (error instanceof GatewayError && error.reason !== ErrorReason.UPSTREAM_TRUNCATED) throw error;
-  }
-  return Buffer.concat(chunks).subarray(0, MAX_ERROR_BYTES).toString("utf8");
-}
-
-function redirected(status: number): GatewayError {
-  return new GatewayError(
-    ErrorReason.UPSTREAM_REDIRECTED,
-    `The upstream redirected (${status}), which is refused because the key could leak. Correct the provider's base_url.`,
-    { metadata: { upstream_status: String(status) } },
-  );
-}
-
-function page(head: WireHead, html: string): GatewayError {
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream answered ${head.status} with an HTML page instead of an answer: ${quoteHtml(html)}`,
-    { metadata: { upstream_status: String(head.status) } },
-  );
 }

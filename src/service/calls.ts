@@ -1,13 +1,22 @@
-import type { Call, Delivery } from "../domain/call.ts";
+import type { Call } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { type CompleteRequest, ErrorReason, type StreamRequest } from "../domain/contract.ts";
 import { GatewayError, invalidRequest } from "../domain/error.ts";
+import type { Delivery } from "../domain/event.ts";
+import type { CallWatch } from "../domain/watch.ts";
 import type { RpcContext } from "./context.ts";
 
 export interface CallsOptions {
   readonly clock: Clock;
   /** Deadline of calls that bring none, ms from their arrival. */
   readonly defaultDeadlineMs: number;
+}
+
+/** What is known of a call before its request was looked at. */
+export interface Opening {
+  readonly delivery: Delivery;
+  readonly arrivedAt: number;
+  readonly watch: CallWatch;
 }
 
 export interface OpenCall {
@@ -18,7 +27,7 @@ export interface OpenCall {
 /** The calls that are running: opens and closes them, and ends them all when the process stops. */
 export class Calls {
   readonly #options: CallsOptions;
-  readonly #open = new Set<AbortController>();
+  readonly #open = new Map<AbortController, Delivery>();
   #whenIdle: (() => void)[] = [];
   #stopping: GatewayError | undefined;
 
@@ -30,8 +39,19 @@ export class Calls {
     return this.#open.size;
   }
 
+  /** How many are running, by their delivery. */
+  count(delivery: Delivery): number {
+    let count = 0;
+    for (const one of this.#open.values()) if (one === delivery) count++;
+    return count;
+  }
+
   /** Makes a call of a request. `close` must be called, however it ends. */
-  open(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
+  open(
+    request: CompleteRequest | StreamRequest,
+    { delivery, arrivedAt, watch }: Opening,
+    context: RpcContext,
+  ): OpenCall {
     const { attribution, prompt, handling } = request;
     if (attribution === undefined || prompt === undefined) {
       throw invalidRequest([{ field: "", description: "attribution and prompt are required" }]);
@@ -41,7 +61,7 @@ export class Calls {
     const timeoutMs = context.timeoutMs ?? this.#options.defaultDeadlineMs;
     if (timeoutMs <= 0) throw deadlineExceeded();
     const controller = new AbortController();
-    this.#open.add(controller);
+    this.#open.set(controller, delivery);
     controller.signal.addEventListener("abort", () => context.interrupt(), { once: true });
     let closed = false;
     // The doors also report calls that ended well: by then there is nothing to cancel.
@@ -58,7 +78,10 @@ export class Calls {
         delivery,
         signal: controller.signal,
         deadline: clock.now() + timeoutMs,
+        arrivedAt,
         attempts: [],
+        waits: { upstreamMs: 0, retryMs: 0 },
+        watch,
       },
       close: () => {
         closed = true;
@@ -73,7 +96,7 @@ export class Calls {
   abortAll(error: GatewayError): void {
     this.#stopping = error;
     // Each its own: what was tried for a call is kept in its error.
-    for (const controller of this.#open) controller.abort(error.with({}));
+    for (const controller of this.#open.keys()) controller.abort(error.with({}));
   }
 
   /** Resolves once no call is running. */

@@ -10,6 +10,10 @@ import type {
 export interface RpcContext {
   /** Minted by the door, which sends it as a header of the answer and names it in every error. */
   readonly requestId: string;
+  /** Which protocol family it speaks, in the conventions' words. */
+  readonly system: "grpc" | "connectrpc";
+  /** A header of the request; undefined where there is none. */
+  header(name: string): string | undefined;
   /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */
   readonly timeoutMs: number | undefined;
   /** Runs once if the caller goes away, or the door closes, before the RPC ended. */

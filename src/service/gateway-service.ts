@@ -1,37 +1,53 @@
 import { create } from "@bufbuild/protobuf";
-import type { Call, Delivery, Handler } from "../domain/call.ts";
+import type { Call, Handler } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
 import { collect } from "../domain/collect.ts";
 import {
   type CompleteRequest,
   CompleteRequestSchema,
   ErrorReason,
-  type GatewayService,
+  GatewayService,
   OnStreamFailure,
   type StreamRequest,
   StreamRequestSchema,
   type StreamResponse,
 } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
+import type { Delivery } from "../domain/event.ts";
+import type { CallEnd, CallWatcher } from "../domain/watch.ts";
 import type { Calls, OpenCall } from "./calls.ts";
 import type { RpcContext, ServiceObject } from "./context.ts";
 import { validate, validateRoles } from "./validate.ts";
 
-/** Hears of requests that never became calls. */
-export type OnRejected = (error: GatewayError, requestId: string, request: CompleteRequest | StreamRequest) => void;
+export interface GatewayServiceOptions {
+  readonly calls: Calls;
+  readonly handle: Handler<Call>;
+  readonly watcher: CallWatcher;
+  readonly clock: Clock;
+}
 
 /** `sluice.v1.GatewayService`: requests in, the pipeline's events out, whole or streamed. */
-export function createGatewayService(
-  calls: Calls,
-  handle: Handler<Call>,
-  onRejected: OnRejected,
-): ServiceObject<typeof GatewayService> {
+export function createGatewayService(options: GatewayServiceOptions): ServiceObject<typeof GatewayService> {
+  const { calls, handle, watcher, clock } = options;
+
   function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
+    const arrivedAt = clock.now();
+    const watch = watcher.arrived({
+      requestId: context.requestId,
+      delivery,
+      system: context.system,
+      method: methods[delivery],
+      traceparent: context.header("traceparent"),
+      tracestate: context.header("tracestate"),
+    });
     try {
       check(delivery === "unary" ? CompleteRequestSchema : StreamRequestSchema, request);
-      return calls.open(request, delivery, context);
+      const open = calls.open(request, { delivery, arrivedAt, watch }, context);
+      watch.admitted(open.call);
+      return open;
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      onRejected(error, context.requestId, request);
+      watch.ended(rejection(error, request, clock.now() - arrivedAt));
       throw error;
     }
   }
@@ -112,3 +128,31 @@ const notImplemented: readonly { field: string; asked: (request: CompleteRequest
       handling?.onStreamFailure === OnStreamFailure.RESTART || handling?.onStreamFailure === OnStreamFailure.CONTINUE,
   },
 ];
+
+const { name: complete } = GatewayService.method.complete;
+const { name: stream } = GatewayService.method.stream;
+
+const methods: { readonly [D in Delivery]: string } = {
+  unary: `${GatewayService.typeName}/${complete}`,
+  stream: `${GatewayService.typeName}/${stream}`,
+};
+
+/** The end of an RPC that never became a call. */
+function rejection(error: GatewayError, request: CompleteRequest | StreamRequest, latencyMs: number): CallEnd {
+  return {
+    attribution: request.attribution,
+    model: request.prompt?.model ?? "",
+    outcome: "rejected",
+    reason: error.reason,
+    error,
+    provider: undefined,
+    servedModel: undefined,
+    finishReason: undefined,
+    usage: undefined,
+    cost: undefined,
+    attempts: [],
+    latencyMs,
+    timeToFirstEventMs: undefined,
+    overheadMs: latencyMs,
+  };
+}

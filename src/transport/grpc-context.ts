@@ -18,6 +18,7 @@ export interface AnyCall extends EventEmitter {
 /** An RPC of the gRPC door, as its method sees it. */
 export class GrpcContext implements RpcContext {
   readonly requestId: string;
+  readonly system = "grpc";
   timeoutMs: number | undefined;
   readonly #call: AnyCall;
   readonly #arrival: Arrival;
@@ -31,6 +32,11 @@ export class GrpcContext implements RpcContext {
     this.#clock = clock;
     this.#arrival = arrival;
     this.requestId = arrival.requestId;
+  }
+
+  header(name: string): string | undefined {
+    const value = this.#call.metadata.get(name)[0];
+    return value === undefined ? undefined : String(value);
   }
 
   /** Throws `INVALID_REQUEST` for a timeout that is none. */

@@ -142,6 +142,8 @@ function toContext(context: HandlerContext, clock: Clock): RpcContext {
   const { requestId, timeout, response } = arrivalOf(context);
   return {
     requestId,
+    system: context.protocolName === "connect" ? "connectrpc" : "grpc",
+    header: (name) => context.requestHeader.get(name) ?? undefined,
     timeoutMs: parseTimeout(timeout),
     onGone(listener) {
       if (context.signal.aborted) listener();

@@ -13,7 +13,7 @@ const REQUEST_TIMEOUT_MS = 60_000;
 const PREFACE = Buffer.from("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
 
 /** How peers that vanished are found: by a ping after silence, which they do not answer. */
-export interface Keepalive {
+interface Keepalive {
   /** How long a connection may be silent before it is asked, ms. */
   readonly silenceMs: number;
   /** How long its peer has to answer, ms. */

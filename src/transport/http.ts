@@ -17,6 +17,8 @@ export interface HttpDoorOptions {
   readonly maxHeaderBytes: number;
   /** Origins whose pages may call; `*` for all, empty for none. */
   readonly corsOrigins: readonly string[];
+  /** Answers `/metrics`; undefined where there is no such page. */
+  readonly metricsPage: ((request: http.IncomingMessage, response: http.ServerResponse) => void) | undefined;
   /** Whether this instance wants calls. */
   readonly isReady: () => boolean;
   readonly clock: Clock;
@@ -41,7 +43,9 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
       return;
     }
     const path = request.url?.split("?", 1)[0] ?? "";
-    if (path === "/healthz") respond(response, 200, "ok\n");
+    const { metricsPage } = options;
+    if (path === "/metrics" && metricsPage !== undefined) metricsPage(request, response);
+    else if (path === "/healthz") respond(response, 200, "ok\n");
     else if (path === "/readyz")
       respond(response, options.isReady() ? 200 : 503, options.isReady() ? "ready\n" : "stopping\n");
     else if (!applyCors(request, response, options.corsOrigins) && !serveRpc(path, request, response))

@@ -150,6 +150,13 @@ export class Exchange implements Dispatcher.DispatchHandler {
   }
 }
 
+export interface ConnectionCounts {
+  readonly busy: number;
+  readonly idle: number;
+  /** Requests that wait for a connection. */
+  readonly waiting: number;
+}
+
 export interface ConnectionOptions {
   /** Longest wait for a connection, TLS included, ms. */
   readonly connectTimeoutMs: number;
@@ -173,6 +180,11 @@ export class Connections {
       bodyTimeout: 0,
       keepAliveTimeout: 30_000,
     });
+  }
+
+  counts(): ConnectionCounts {
+    const { connected, free, pending } = this.#pool.stats;
+    return { busy: connected - free, idle: free, waiting: pending };
   }
 
   send(request: WireRequest): Exchange {

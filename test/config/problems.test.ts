@@ -33,7 +33,10 @@ const shapes: readonly Row[] = [
   ["listn: {}", ["listn", "is no known key; did you mean listen?"]],
   [
     "nothing_like_it: 1",
-    ["nothing_like_it", "is no known key; known here: listen, providers, models, limits, retry, log, prices"],
+    [
+      "nothing_like_it",
+      "is no known key; known here: listen, providers, models, limits, retry, log, prices, telemetry",
+    ],
   ],
   [
     "listen: { grcp: x, tls: { cert: a } }",

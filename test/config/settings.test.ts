@@ -30,6 +30,10 @@ const defaults = {
   idleTimeoutMs: 30_000,
   attemptTimeoutMs: 600_000,
   drainTimeoutMs: 30_000,
+  cohorts: [],
+  maxFeatures: 100,
+  maxLabelValues: 100,
+  recordContent: { features: new Set(), maxChars: 8192 },
   retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
 };
 
@@ -74,6 +78,11 @@ limits:
   drain_timeout: 0s
 retry: { max_attempts: 10, base_delay: 0.001s, max_delay: 1s, max_retry_after: 2s }
 log: { level: debug }
+telemetry:
+  cohorts: [plan]
+  max_features: 7
+  max_label_values: 8
+  record_content: { features: [chat], max_chars: 9 }
 `;
     expect(toSettings(parseConfig(yaml), noFlags)).toEqual({
       grpcAddress: "[::1]:0",
@@ -92,6 +101,10 @@ log: { level: debug }
       idleTimeoutMs: 4000,
       attemptTimeoutMs: 5500,
       drainTimeoutMs: 0,
+      cohorts: ["plan"],
+      maxFeatures: 7,
+      maxLabelValues: 8,
+      recordContent: { features: new Set(["chat"]), maxChars: 9 },
       retry: { maxAttempts: 10, baseDelayMs: 1, maxDelayMs: 1000, maxRetryAfterMs: 2000 },
     });
   });
@@ -128,6 +141,7 @@ describe("providers", () => {
     headers: {},
     apiVersion: undefined,
     maxConnections: 256,
+    propagatesTrace: undefined,
     key: undefined,
   };
 

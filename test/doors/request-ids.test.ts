@@ -101,7 +101,7 @@ describe.each([
     path: COMPLETE,
     type: "application/",
     encodingHeader: "content-encoding",
-    envelop: (body: Uint8Array, _flags = 0) => body,
+    envelop: (body: Uint8Array, _flags?: number) => body,
   },
   { path: STREAM, type: "application/connect+", encodingHeader: "connect-content-encoding", envelop: frame },
 ])("$path", ({ path, type, encodingHeader, envelop }) => {

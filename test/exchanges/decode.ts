@@ -1,9 +1,9 @@
 /** Decodes a recorded body as the gateway does, without sockets: chunks in, events or an error out. */
-import type { Batch } from "../../src/domain/call.ts";
+
 import { collect } from "../../src/domain/collect.ts";
 import type { CompleteResponse } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
-import type { ChatEvent } from "../../src/domain/event.ts";
+import type { Batch, ChatEvent } from "../../src/domain/event.ts";
 import type { Dialect } from "../../src/provider/dialect.ts";
 import { createSseParser, type Frame } from "../../src/wire/sse.ts";
 import type { Exchange } from "./exchanges.ts";

@@ -2,15 +2,18 @@
 import { setImmediate } from "node:timers/promises";
 import { create } from "@bufbuild/protobuf";
 import { beforeEach, expect, onTestFinished, test } from "vitest";
-import type { Batch } from "../../src/domain/call.ts";
 import { AttemptOutcome, CompleteRequestSchema, ErrorReason } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
-import type { ChatEvent } from "../../src/domain/event.ts";
+import type { Batch, ChatEvent } from "../../src/domain/event.ts";
+import { Accounts } from "../../src/pipeline/account.ts";
 import { attempt } from "../../src/pipeline/attempt.ts";
 import type { RoutedCall } from "../../src/pipeline/stages.ts";
+import { loadCatalogue } from "../../src/pricing/catalogue.ts";
+import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
+import { unwatched } from "../support/unwatched.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 
 const HOUR_MS = 3_600_000;
@@ -34,6 +37,9 @@ beforeEach(async () => {
     baseUrl: simulator.url,
     key: undefined,
     keyHeader: "authorization",
+    vendor: "house",
+    catalogueProvider: undefined,
+    propagatesTrace: false,
     headers: {},
     apiVersion: undefined,
     connectTimeoutMs: 5000,
@@ -65,11 +71,15 @@ function start(model: string): { call: RoutedCall; events: AsyncIterator<ChatEve
     signal: controller.signal,
     deadline: clock.now() + HOUR_MS,
     attempts: [],
+    arrivedAt: 0,
+    waits: { upstreamMs: 0, retryMs: 0 },
+    watch: unwatched,
     targets: [{ provider, model }],
   };
   const stage = attempt({
     clock,
     random: () => 0,
+    accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), clock),
     retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
     timeouts: { headersMs: 30_000, firstTokenMs: 30_000, idleMs: IDLE_MS, attemptMs: 24 * HOUR_MS },
   });

@@ -6,6 +6,7 @@ import type { GatewayError } from "../../src/domain/error.ts";
 import { type Routes, route } from "../../src/pipeline/route.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
+import { unwatched } from "../support/unwatched.ts";
 import { createManualClock } from "./manual-clock.ts";
 
 function provider(name: string): Provider {
@@ -18,6 +19,9 @@ function provider(name: string): Provider {
     baseUrl: "http://127.0.0.1:9/v1",
     key: undefined,
     keyHeader: "authorization",
+    vendor: "house",
+    catalogueProvider: undefined,
+    propagatesTrace: false,
     headers: {},
     apiVersion: undefined,
     connectTimeoutMs: 100,
@@ -66,6 +70,9 @@ function find(model: string, providerOptions: Record<string, Record<string, numb
     signal: new AbortController().signal,
     deadline: 0,
     attempts: [],
+    arrivedAt: 0,
+    waits: { upstreamMs: 0, retryMs: 0 },
+    watch: unwatched,
   };
   let found: unknown;
   const handler = route(from)((routed) => {

@@ -5,9 +5,12 @@ import { parseConfig } from "../../src/config/load.ts";
 import { ConfigError, type Problem } from "../../src/config/problem.ts";
 import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
 import { type Settings, toSettings } from "../../src/config/settings.ts";
+import { toTelemetrySettings } from "../../src/config/telemetry.ts";
 import { type Clock, type Random, systemClock } from "../../src/domain/clock.ts";
 import { GatewayService } from "../../src/domain/contract.ts";
-import { type Gateway, openGateway, readTls } from "../../src/gateway.ts";
+import { type Gateway, openGateway } from "../../src/gateway.ts";
+import { readTls } from "../../src/listening.ts";
+import { pricedProviders, readPrices } from "../../src/prices.ts";
 import { known } from "../../src/provider/registry.ts";
 import { createLog } from "../../src/telemetry/log.ts";
 
@@ -40,17 +43,24 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
   const problems: Problem[] = [];
   const providers = toProviderSettings(config, known, options.environment ?? {}, problems);
   checkModels(config, new Set(Object.keys(config.providers)), problems);
+  const prices = readPrices(config.prices, pricedProviders(config.providers), problems);
+  const telemetry = toTelemetrySettings(config, options.environment ?? {}, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const logged: Record<string, unknown>[] = [];
   const flags = { grpc: "127.0.0.1:0", http: "127.0.0.1:0", logLevel: undefined };
   const tls = readTls(config);
+  const output = { write: (line: string) => logged.push(JSON.parse(line) as Record<string, unknown>) };
   const gateway = await openGateway({
     providers,
     tls,
     settings: { ...toSettings(config, flags), ...options.settings },
     models: config.models,
     insecure: options.insecure ?? false,
-    log: createLog("debug", { write: (line) => logged.push(JSON.parse(line) as Record<string, unknown>) }),
+    telemetry,
+    prices,
+    version: "0.0.0-test",
+    log: createLog("debug", output),
+    output,
     clock: options.clock ?? systemClock,
     random: options.random ?? (() => 0),
   });

@@ -59,6 +59,10 @@ export class OpenAiChatDecoder implements Decoder {
     return this.#ended;
   }
 
+  get usage(): Usage | undefined {
+    return this.#usage;
+  }
+
   get finishing(): boolean {
     return this.#finish !== undefined;
   }

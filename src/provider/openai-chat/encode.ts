@@ -1,6 +1,6 @@
-import type { Delivery } from "../../domain/call.ts";
 import { type Prompt, type Tool, type ToolChoice, ToolChoiceMode } from "../../domain/contract.ts";
 import { invalidRequest } from "../../domain/error.ts";
+import type { Delivery } from "../../domain/event.ts";
 import type { DialectTarget, EncodedRequest } from "../dialect.ts";
 import { asRecord, type JsonRecord, parseJson } from "../json.ts";
 import { unsupported } from "../unsupported.ts";

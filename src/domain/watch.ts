@@ -1,0 +1,100 @@
+import type { Attempt, Attribution, Cost, ErrorReason, FinishReason, Prompt, Usage } from "./contract.ts";
+import type { GatewayError } from "./error.ts";
+import type { Batch, Delivery } from "./event.ts";
+
+/** An RPC as its door sees it. */
+export interface Arrival {
+  readonly requestId: string;
+  readonly system: "grpc" | "connectrpc";
+  /** Fully qualified: `sluice.v1.GatewayService/Complete`. */
+  readonly method: string;
+  readonly delivery: Delivery;
+  /** W3C trace context of the caller. */
+  readonly traceparent: string | undefined;
+  readonly tracestate: string | undefined;
+}
+
+/** What a good request asks for. */
+export interface Admission {
+  readonly attribution: Attribution;
+  readonly prompt: Prompt;
+  readonly delivery: Delivery;
+}
+
+/** Where an attempt goes. */
+export interface AttemptTarget {
+  /** Name of the provider, as configured. */
+  readonly provider: string;
+  /** The vendor's name in the OpenTelemetry GenAI conventions. */
+  readonly vendor: string;
+  readonly model: string;
+  readonly host: string;
+  readonly port: number;
+}
+
+/** How an attempt ended. */
+export interface AttemptEnd {
+  readonly attempt: Attempt;
+  readonly error: GatewayError | undefined;
+  /** As the upstream reported them; empty or undefined where it did not come so far. */
+  readonly servedModel: string;
+  readonly responseId: string;
+  readonly finishReason: FinishReason | undefined;
+}
+
+/** Another attempt follows a failed one. */
+export interface Reattempt {
+  readonly kind: "retry" | "failover";
+  /** `provider/model` that failed, and the one to be asked next. */
+  readonly from: string;
+  readonly to: string;
+  readonly reason: ErrorReason;
+  readonly delayMs: number;
+}
+
+/** How an RPC ended. */
+export interface CallEnd {
+  readonly attribution: Attribution | undefined;
+  /** As the caller asked for it. */
+  readonly model: string;
+  readonly outcome: "answered" | "failed" | "cancelled" | "rejected";
+  /** Why it did not answer; unspecified where it did. */
+  readonly reason: ErrorReason;
+  /** For logs: may hold what callers must not see, but no secret. */
+  readonly error: Error | undefined;
+  /** Who answered, or was asked last. */
+  readonly provider: string | undefined;
+  readonly servedModel: string | undefined;
+  readonly finishReason: FinishReason | undefined;
+  readonly usage: Usage | undefined;
+  /** Of all attempts; undefined where no price is known. */
+  readonly cost: Cost | undefined;
+  readonly attempts: readonly Attempt[];
+  readonly latencyMs: number;
+  /** From the RPC's arrival to the first event of its answer. */
+  readonly timeToFirstEventMs: number | undefined;
+  /** What the gateway itself added: latency without the waits for upstreams, for retries and for the reader. */
+  readonly overheadMs: number;
+}
+
+/** Watches one attempt. */
+export interface AttemptWatch {
+  /** Headers for the upstream that continue the trace. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Events of the answer came; `afterMs` since the ones before, or since the attempt's start. */
+  came(events: Batch, afterMs: number): void;
+  ended(end: AttemptEnd): void;
+}
+
+/** Watches one RPC. None of its methods throws: watching never fails a call. */
+export interface CallWatch {
+  /** The request is good. */
+  admitted(call: Admission): void;
+  attempt(target: AttemptTarget): AttemptWatch;
+  reattempt(reattempt: Reattempt): void;
+  ended(end: CallEnd): void;
+}
+
+export interface CallWatcher {
+  arrived(arrival: Arrival): CallWatch;
+}

@@ -1,0 +1,76 @@
+import type { Settings } from "./config/settings.ts";
+import type { TelemetrySettings } from "./config/telemetry.ts";
+import type { Clock } from "./domain/clock.ts";
+import type { CallWatcher } from "./domain/watch.ts";
+import type { Catalogue } from "./pricing/catalogue.ts";
+import type { Provider } from "./provider/provider.ts";
+import type { Calls } from "./service/calls.ts";
+import { createCallLog } from "./telemetry/call-log.ts";
+import { forwardDiagnostics } from "./telemetry/diagnostics.ts";
+import { Labels } from "./telemetry/labels.ts";
+import type { Log, LogDestination } from "./telemetry/log.ts";
+import { CallMetrics } from "./telemetry/metrics.ts";
+import { type MetricsPage, openTelemetry } from "./telemetry/open-telemetry.ts";
+import { openProcessMetrics } from "./telemetry/process-metrics.ts";
+import { createCallWatcher } from "./telemetry/watcher.ts";
+import { isLoopback, parseAddress } from "./transport/address.ts";
+
+export interface ObservingOptions {
+  readonly settings: Settings;
+  readonly telemetry: TelemetrySettings;
+  readonly version: string;
+  readonly log: Log;
+  /** Where the line of each call goes. */
+  readonly output: LogDestination;
+  readonly clock: Clock;
+  readonly calls: Calls;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly catalogue: Catalogue;
+}
+
+export interface Observing {
+  readonly watcher: CallWatcher;
+  /** The page for Prometheus; undefined where it is off. */
+  readonly metricsPage: MetricsPage | undefined;
+  close(timeoutMs: number): Promise<void>;
+}
+
+/** Puts together all that watches: traces, metrics and the line for each call. Must be closed. */
+export function openObserving(options: ObservingOptions): Observing {
+  const { settings, telemetry, version, log, clock, calls, providers, catalogue } = options;
+  forwardDiagnostics(log);
+  const prometheus = telemetry.metrics.prometheus ?? isLoopback(parseAddress(settings.httpAddress));
+  const otel = openTelemetry({ ...telemetry, version, metrics: { ...telemetry.metrics, prometheus } });
+  const labels = new Labels({ features: settings.maxFeatures, others: settings.maxLabelValues }, settings.cohorts);
+  const processMetrics = openProcessMetrics(otel.meter, {
+    openCalls: () => [
+      ["unary", calls.count("unary")],
+      ["stream", calls.count("stream")],
+    ],
+    *connections() {
+      for (const [name, provider] of providers) {
+        const { busy, idle, waiting } = provider.connections();
+        yield [name, "busy", busy];
+        yield [name, "idle", idle];
+        yield [name, "waiting", waiting];
+      }
+    },
+    pricesUpdatedAt: Date.parse(catalogue.date) / 1000,
+  });
+  const watcher = createCallWatcher({
+    tracer: otel.tracer,
+    propagates: telemetry.propagates,
+    content: settings.recordContent,
+    metrics: new CallMetrics(otel.meter, labels),
+    log: createCallLog(settings.logLevel, options.output, () => new Date(clock.wallNow()).toISOString()),
+    onFault: (error) => log.error({ error }, "watching failed"),
+  });
+  return {
+    watcher,
+    metricsPage: otel.metricsPage,
+    async close(timeoutMs) {
+      processMetrics.close();
+      await otel.close(timeoutMs);
+    },
+  };
+}

@@ -1,0 +1,86 @@
+import type { Clock } from "../domain/clock.ts";
+import { AttemptOutcome, type Cost, ErrorReason, type Prompt, type Usage } from "../domain/contract.ts";
+import { computeCost } from "../pricing/cost.ts";
+import { estimateTokens } from "../pricing/estimate.ts";
+import type { PriceBook } from "../pricing/price-book.ts";
+import type { Target } from "../provider/provider.ts";
+import type { Delivered } from "./delivered.ts";
+import { estimatePromptTokens } from "./prompt-tokens.ts";
+
+/** How an attempt ended, as far as money goes. */
+export interface Billing {
+  readonly target: Target;
+  readonly prompt: Prompt;
+  readonly outcome: AttemptOutcome;
+  readonly reason: ErrorReason;
+  /** HTTP status of the upstream's answer; 0 where there was none. */
+  readonly status: number;
+  /** As the upstream reported it; empty where it did not. */
+  readonly servedModel: string;
+  /** Reported so far. */
+  readonly usage: Usage | undefined;
+  /** The report is the last word: the model was done. */
+  readonly usageIsFinal: boolean;
+  readonly delivered: Delivered;
+}
+
+export interface Account {
+  /** Undefined where the upstream did nothing that it would bill. */
+  readonly usage: Usage | undefined;
+  /** Undefined where nobody knows the price, or there is nothing to pay. */
+  readonly cost: Cost | undefined;
+}
+
+/** Settles what attempts used and cost: by the upstream's report or, failing that, by the gateway's own count. */
+export class Accounts {
+  readonly #prices: PriceBook;
+  readonly #clock: Clock;
+
+  constructor(prices: PriceBook, clock: Clock) {
+    this.#prices = prices;
+    this.#clock = clock;
+  }
+
+  settle(billing: Billing): Account {
+    const usage = toUsage(billing);
+    if (usage === undefined) return NOTHING;
+    const { provider, model } = billing.target;
+    const price = this.#prices.find({
+      provider: provider.name,
+      catalogueProvider: provider.catalogueProvider,
+      models: [billing.servedModel, model],
+      atMs: this.#clock.wallNow(),
+    });
+    return { usage, cost: price === undefined ? undefined : computeCost(price, usage) };
+  }
+}
+
+const NOTHING: Account = { usage: undefined, cost: undefined };
+
+/** Failures before which no model began: nothing was used. */
+const unbilled: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.UPSTREAM_UNREACHABLE,
+  ErrorReason.UPSTREAM_TLS_FAILED,
+  ErrorReason.UPSTREAM_REDIRECTED,
+]);
+
+function toUsage({ target, prompt, outcome, reason, status, usage, usageIsFinal, delivered }: Billing) {
+  if (usage !== undefined && usageIsFinal && usage.inputTokens !== undefined && usage.outputTokens !== undefined) {
+    return usage;
+  }
+  if (outcome !== AttemptOutcome.SUCCEEDED && usage === undefined) {
+    const refused = status !== 0 && (status < 200 || status >= 300);
+    // An upstream that broke off before its head may have begun; one that said no, or was never there, has not.
+    if (refused || (status === 0 && unbilled.has(reason))) return undefined;
+  }
+  const { text, scale } = delivered;
+  const counted = text === "" ? 0 : Math.ceil(estimateTokens(text, target.model) * scale);
+  const estimated: Usage = {
+    $typeName: "sluice.v1.Usage",
+    ...usage,
+    inputTokens: usage?.inputTokens ?? estimatePromptTokens(prompt, target.model),
+    outputTokens: usageIsFinal ? (usage?.outputTokens ?? counted) : Math.max(usage?.outputTokens ?? 0, counted),
+    estimated: true,
+  };
+  return estimated;
+}

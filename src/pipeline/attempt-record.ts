@@ -1,0 +1,122 @@
+import type { Clock } from "../domain/clock.ts";
+import { type Attempt, AttemptOutcome, ErrorReason, type FinishReason } from "../domain/contract.ts";
+import { toDuration } from "../domain/duration.ts";
+import type { GatewayError } from "../domain/error.ts";
+import type { Batch } from "../domain/event.ts";
+import type { AttemptWatch } from "../domain/watch.ts";
+import type { Target } from "../provider/provider.ts";
+import type { UpstreamCall } from "../provider/upstream-call.ts";
+import type { Accounts } from "./account.ts";
+import { Delivered } from "./delivered.ts";
+import type { RoutedCall } from "./stages.ts";
+
+/** Follows one attempt, and writes its record into `call.attempts` once, with what it used and cost. */
+export class AttemptRecord {
+  readonly #call: RoutedCall;
+  readonly #target: Target;
+  readonly #upstream: UpstreamCall;
+  readonly #watch: AttemptWatch;
+  readonly #accounts: Accounts;
+  readonly #clock: Clock;
+  readonly #startedAt: number;
+  readonly #delivered = new Delivered();
+  #done = false;
+  #lastAt: number;
+  #firstTokenAt: number | undefined;
+  #servedModel = "";
+  #responseId = "";
+  #finishReason: FinishReason | undefined;
+
+  constructor(
+    call: RoutedCall,
+    target: Target,
+    upstream: UpstreamCall,
+    watch: AttemptWatch,
+    accounts: Accounts,
+    clock: Clock,
+    startedAt: number,
+  ) {
+    this.#call = call;
+    this.#target = target;
+    this.#upstream = upstream;
+    this.#watch = watch;
+    this.#accounts = accounts;
+    this.#clock = clock;
+    this.#startedAt = startedAt;
+    this.#lastAt = startedAt;
+  }
+
+  /** Events came. `shows`: something of the answer is among them. */
+  came(events: Batch, shows: boolean): void {
+    const [first] = events;
+    const last = events.at(-1);
+    if (first?.case === "start") {
+      this.#servedModel = first.value.model;
+      this.#responseId = first.value.providerResponseId;
+    }
+    if (last?.case === "end") {
+      this.#servedModel = last.value.model;
+      this.#responseId = last.value.providerResponseId;
+      this.#finishReason = last.value.finishReason;
+    }
+    this.#delivered.add(events);
+    if (!shows) return;
+    const now = this.#clock.now();
+    if (this.#call.delivery === "stream") this.#firstTokenAt ??= now;
+    this.#watch.came(events, now - this.#lastAt);
+    this.#lastAt = now;
+  }
+
+  answered(): Attempt {
+    return this.#end(AttemptOutcome.SUCCEEDED, ErrorReason.UNSPECIFIED, undefined);
+  }
+
+  failed(error: GatewayError): void {
+    const cancelled = this.#call.signal.aborted;
+    if (!this.#done) this.#end(cancelled ? AttemptOutcome.CANCELLED : AttemptOutcome.FAILED, error.reason, error);
+  }
+
+  /** The reader left. Without effect where the end is recorded already. */
+  left(reason: ErrorReason): void {
+    if (!this.#done) this.#end(AttemptOutcome.CANCELLED, reason, undefined);
+  }
+
+  #end(outcome: AttemptOutcome, reason: ErrorReason, error: GatewayError | undefined): Attempt {
+    this.#done = true;
+    const upstream = this.#upstream;
+    this.#call.waits.upstreamMs += upstream.waitedMs;
+    const { usage, cost } = this.#accounts.settle({
+      target: this.#target,
+      prompt: this.#call.prompt,
+      outcome,
+      reason,
+      status: upstream.status,
+      servedModel: this.#servedModel,
+      usage: upstream.usage,
+      usageIsFinal: upstream.finishing,
+      delivered: this.#delivered,
+    });
+    const first = this.#firstTokenAt;
+    const attempt: Attempt = {
+      $typeName: "sluice.v1.Attempt",
+      provider: this.#target.provider.name,
+      model: this.#target.model,
+      outcome,
+      errorReason: reason,
+      upstreamStatus: upstream.status,
+      latency: toDuration(this.#clock.now() - this.#startedAt),
+      ...(first === undefined ? {} : { timeToFirstToken: toDuration(first - this.#startedAt) }),
+      ...(usage === undefined ? {} : { usage }),
+      ...(cost === undefined ? {} : { cost }),
+    };
+    this.#call.attempts.push(attempt);
+    this.#watch.ended({
+      attempt,
+      error,
+      servedModel: this.#servedModel,
+      responseId: this.#responseId,
+      finishReason: this.#finishReason,
+    });
+    return attempt;
+  }
+}

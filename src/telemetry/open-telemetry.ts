@@ -1,0 +1,198 @@
+import {
+  createNoopMeter,
+  type Meter,
+  type MeterProvider as MeterProviderApi,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import { OTLPMetricExporter as GrpcMetricExporter } from "@opentelemetry/exporter-metrics-otlp-grpc";
+import { OTLPMetricExporter as JsonMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
+import { OTLPMetricExporter as ProtobufMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
+import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
+import { OTLPTraceExporter as GrpcTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
+import { OTLPTraceExporter as JsonTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
+import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import { detectResources, envDetector, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
+import {
+  ConsoleMetricExporter,
+  type IMetricReader,
+  MeterProvider,
+  PeriodicExportingMetricReader,
+  type PushMetricExporter,
+} from "@opentelemetry/sdk-metrics";
+import {
+  AlwaysOffSampler,
+  AlwaysOnSampler,
+  BatchSpanProcessor,
+  ConsoleSpanExporter,
+  ParentBasedSampler,
+  type Sampler,
+  SimpleSpanProcessor,
+  type SpanExporter,
+  type SpanLimits,
+  type SpanProcessor,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from "@opentelemetry/sdk-trace";
+import { systemClock } from "../domain/clock.ts";
+import { SERVICE } from "./log.ts";
+
+type OtlpProtocol = "grpc" | "http/protobuf" | "http/json";
+
+type SamplerName =
+  | "always_on"
+  | "always_off"
+  | "traceidratio"
+  | "parentbased_always_on"
+  | "parentbased_always_off"
+  | "parentbased_traceidratio";
+
+/** Where one signal is pushed. */
+interface SignalOptions {
+  readonly otlp: boolean;
+  readonly console: boolean;
+  readonly protocol: OtlpProtocol;
+  /** Of all signals; undefined leaves it to the standard variables, which the exporters read themselves. */
+  readonly endpoint: string | undefined;
+}
+
+export interface OpenTelemetryOptions {
+  readonly version: string;
+  readonly traces: SignalOptions & {
+    readonly sampler: SamplerName;
+    /** Share of traces, from 0 to 1, for the samplers that take one. */
+    readonly ratio: number;
+    readonly queueSize: number;
+    readonly batchSize: number;
+    readonly delayMs: number;
+    readonly exportTimeoutMs: number;
+    readonly limits: SpanLimits;
+  };
+  readonly metrics: SignalOptions & {
+    readonly intervalMs: number;
+    readonly exportTimeoutMs: number;
+    /** For the page on the HTTP door. */
+    readonly prometheus: boolean;
+  };
+}
+
+/** The page that Prometheus reads. */
+export type MetricsPage = PrometheusExporter["getMetricsRequestHandler"];
+
+export interface OpenTelemetry {
+  readonly tracer: Tracer;
+  readonly meter: Meter;
+  readonly metricsPage: MetricsPage | undefined;
+  /** Sends what waits, but waits no longer than this for a collector, ms. */
+  close(timeoutMs: number): Promise<void>;
+}
+
+const NAME = "sluice";
+
+/** Providers and exporters of OpenTelemetry, without its globals. Nothing is sent that nobody asked for. */
+export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
+  const { version } = options;
+  const resource = resourceFromAttributes({ "service.name": SERVICE, "service.version": version }).merge(
+    detectResources({ detectors: [envDetector] }),
+  );
+  const page = options.metrics.prometheus ? new PrometheusExporter({ preventServerStart: true }) : undefined;
+  const readers = [...(page === undefined ? [] : [page]), ...pushReaders(options.metrics)];
+  const meters = readers.length === 0 ? undefined : new MeterProvider({ resource, readers });
+  const processors = spanProcessors(options.traces, meters);
+  const tracers = processors.length === 0 ? undefined : openTracers(options.traces, resource, processors);
+  return {
+    tracer: tracers?.getTracer(NAME, version) ?? trace.getTracer(NAME, version),
+    meter: meters?.getMeter(NAME, version) ?? createNoopMeter(),
+    metricsPage:
+      page === undefined ? undefined : (request, response) => page.getMetricsRequestHandler(request, response),
+    async close(timeoutMs) {
+      const closing = Promise.allSettled([tracers?.shutdown(), meters?.shutdown({ timeoutMillis: timeoutMs })]);
+      await Promise.race([closing, delay(timeoutMs)]);
+    },
+  };
+}
+
+function openTracers(
+  { sampler, ratio, limits }: OpenTelemetryOptions["traces"],
+  resource: Resource,
+  spanProcessors: SpanProcessor[],
+): TracerProvider {
+  return new TracerProvider({ resource, sampler: samplers[sampler](ratio), spanLimits: limits, spanProcessors });
+}
+
+const samplers: { readonly [S in SamplerName]: (ratio: number) => Sampler } = {
+  always_on: () => new AlwaysOnSampler(),
+  always_off: () => new AlwaysOffSampler(),
+  traceidratio: (ratio) => new TraceIdRatioBasedSampler(ratio),
+  parentbased_always_on: () => new ParentBasedSampler({ root: new AlwaysOnSampler() }),
+  parentbased_always_off: () => new ParentBasedSampler({ root: new AlwaysOffSampler() }),
+  parentbased_traceidratio: (ratio) => new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(ratio) }),
+};
+
+/** The processor counts what it drops in a metric of its own: `otel.sdk.processor.span.processed` with `error.type`. */
+function spanProcessors(
+  { otlp, console, protocol, endpoint, queueSize, batchSize, delayMs, exportTimeoutMs }: OpenTelemetryOptions["traces"],
+  meterProvider: MeterProviderApi | undefined,
+): SpanProcessor[] {
+  const counted = meterProvider === undefined ? {} : { selfObsMeterProvider: meterProvider };
+  const processors: SpanProcessor[] = [];
+  if (console) processors.push(new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter(), ...counted }));
+  if (otlp) {
+    processors.push(
+      new BatchSpanProcessor({
+        exporter: traceExporters[protocol](urlOf(protocol, endpoint, "traces")),
+        maxQueueSize: queueSize,
+        maxExportBatchSize: batchSize,
+        scheduledDelayMillis: delayMs,
+        exportTimeoutMillis: exportTimeoutMs,
+        ...counted,
+      }),
+    );
+  }
+  return processors;
+}
+
+const traceExporters: { readonly [P in OtlpProtocol]: (url: { url?: string }) => SpanExporter } = {
+  grpc: (url) => new GrpcTraceExporter(url),
+  "http/protobuf": (url) => new ProtobufTraceExporter(url),
+  "http/json": (url) => new JsonTraceExporter(url),
+};
+
+const metricExporters: { readonly [P in OtlpProtocol]: (url: { url?: string }) => PushMetricExporter } = {
+  grpc: (url) => new GrpcMetricExporter(url),
+  "http/protobuf": (url) => new ProtobufMetricExporter(url),
+  "http/json": (url) => new JsonMetricExporter(url),
+};
+
+function pushReaders({
+  otlp,
+  console,
+  protocol,
+  endpoint,
+  intervalMs,
+  exportTimeoutMs,
+}: OpenTelemetryOptions["metrics"]) {
+  const exporters: PushMetricExporter[] = [];
+  if (console) exporters.push(new ConsoleMetricExporter());
+  if (otlp) exporters.push(metricExporters[protocol](urlOf(protocol, endpoint, "metrics")));
+  return exporters.map(
+    (exporter): IMetricReader =>
+      new PeriodicExportingMetricReader({
+        exporter,
+        exportIntervalMillis: intervalMs,
+        exportTimeoutMillis: Math.min(exportTimeoutMs, intervalMs),
+      }),
+  );
+}
+
+/** One endpoint serves all signals: by HTTP, each has a path of its own below it. */
+function urlOf(protocol: OtlpProtocol, endpoint: string | undefined, signal: "traces" | "metrics"): { url?: string } {
+  if (endpoint === undefined) return {};
+  return { url: protocol === "grpc" ? endpoint : `${endpoint.replace(/\/+$/, "")}/v1/${signal}` };
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => {
+    systemClock.schedule(ms, resolve);
+  });
+}

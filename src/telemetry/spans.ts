@@ -1,0 +1,168 @@
+import {
+  type Attributes,
+  ROOT_CONTEXT,
+  type Span,
+  SpanKind,
+  SpanStatusCode,
+  type Tracer,
+  trace,
+} from "@opentelemetry/api";
+import { AttemptOutcome, ErrorReason } from "../domain/contract.ts";
+import type { Batch } from "../domain/event.ts";
+import { codeName, isServerFault, reasonName, reasonRow } from "../domain/reasons.ts";
+import type { Admission, Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
+import {
+  attributionAttributes,
+  finishReasonName,
+  OPERATION,
+  requestAttributes,
+  responseAttributes,
+} from "./attributes.ts";
+import { AnswerContent, recordPrompt } from "./content.ts";
+import { attribute, own } from "./names.ts";
+import { readTraceContext, traceHeaders } from "./trace-context.ts";
+
+/** Which calls' words are recorded, and how many of them. */
+export interface ContentRecording {
+  readonly features: ReadonlySet<string>;
+  /** Of a prompt, and of an answer. */
+  readonly maxChars: number;
+}
+
+/** The SERVER span of one RPC. */
+export class CallSpan {
+  readonly #tracer: Tracer;
+  readonly #content: ContentRecording;
+  readonly #requestId: string;
+  readonly #span: Span;
+  #shared: Attributes = NO_ATTRIBUTES;
+
+  constructor(tracer: Tracer, content: ContentRecording, arrival: Arrival) {
+    this.#tracer = tracer;
+    this.#content = content;
+    this.#requestId = arrival.requestId;
+    this.#span = tracer.startSpan(
+      arrival.method,
+      {
+        kind: SpanKind.SERVER,
+        attributes: { [attribute.rpcSystemName]: arrival.system, [attribute.rpcMethod]: arrival.method },
+      },
+      readTraceContext(arrival),
+    );
+  }
+
+  get traceId(): string {
+    return this.#span.spanContext().traceId;
+  }
+
+  get spanId(): string {
+    return this.#span.spanContext().spanId;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return traceHeaders(this.#span);
+  }
+
+  admitted(call: Admission): void {
+    if (!this.#span.isRecording()) return;
+    this.#shared = attributionAttributes(this.#requestId, call.attribution);
+    this.#span.setAttributes(this.#shared);
+  }
+
+  /** Undefined where this RPC's trace is not recorded. */
+  attempt(call: Admission, target: AttemptTarget): AttemptSpan | undefined {
+    if (!this.#span.isRecording()) return undefined;
+    const span = this.#tracer.startSpan(
+      `${OPERATION} ${target.model}`,
+      { kind: SpanKind.CLIENT, attributes: { ...this.#shared, ...requestAttributes(call, target) } },
+      trace.setSpan(ROOT_CONTEXT, this.#span),
+    );
+    if (!this.#content.features.has(call.attribution.feature)) return new AttemptSpan(span, undefined);
+    const { maxChars } = this.#content;
+    const { systemInstructions, inputMessages } = recordPrompt(call.prompt.messages, maxChars);
+    span.setAttribute(attribute.genAiInputMessages, inputMessages);
+    if (systemInstructions !== undefined) span.setAttribute(attribute.genAiSystemInstructions, systemInstructions);
+    return new AttemptSpan(span, new AnswerContent(maxChars));
+  }
+
+  reattempt({ kind, from, to, reason, delayMs }: Reattempt): void {
+    this.#span.addEvent(kind, {
+      [own.from]: from,
+      [own.to]: to,
+      [attribute.errorType]: reasonName(reason),
+      [own.delayMs]: delayMs,
+    });
+  }
+
+  ended(end: CallEnd): void {
+    const span = this.#span;
+    if (span.isRecording()) {
+      if (this.#shared === NO_ATTRIBUTES) span.setAttributes(attributionAttributes(this.#requestId, end.attribution));
+      span.setAttribute(own.outcome, end.outcome);
+      span.setAttribute(own.attempts, end.attempts.length);
+      span.setAttribute(attribute.rpcResponseStatusCode, statusOf(end.reason));
+      if (end.reason !== ErrorReason.UNSPECIFIED) span.setAttribute(own.reason, reasonName(end.reason));
+      if (isFault(end.reason)) {
+        span.setAttribute(attribute.errorType, reasonName(end.reason));
+        span.setStatus({ code: SpanStatusCode.ERROR, message: reasonName(end.reason) });
+      }
+    }
+    span.end();
+  }
+}
+
+const NO_ATTRIBUTES: Attributes = {};
+
+/** Name of the gRPC status that a reason becomes; OK for none. */
+export function statusOf(reason: ErrorReason): string {
+  return reason === ErrorReason.UNSPECIFIED ? "OK" : codeName(reasonRow(reason).code);
+}
+
+/** Whether the gateway or its upstreams are to blame, as the RPC conventions divide the codes. */
+export function isFault(reason: ErrorReason): boolean {
+  return reason !== ErrorReason.UNSPECIFIED && isServerFault(reasonRow(reason).code);
+}
+
+/** The CLIENT span of one attempt. */
+export class AttemptSpan {
+  readonly #span: Span;
+  readonly #answer: AnswerContent | undefined;
+  #seconds: number | undefined;
+
+  constructor(span: Span, answer: AnswerContent | undefined) {
+    this.#span = span;
+    this.#answer = answer;
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    return traceHeaders(this.#span);
+  }
+
+  firstChunk(afterMs: number): void {
+    this.#seconds = afterMs / 1000;
+    this.#span.addEvent("first_token");
+  }
+
+  came(events: Batch): void {
+    this.#answer?.add(events);
+  }
+
+  ended(end: AttemptEnd): void {
+    const span = this.#span;
+    span.setAttributes(responseAttributes(end));
+    if (this.#seconds !== undefined) span.setAttribute(attribute.genAiResponseTimeToFirstChunk, this.#seconds);
+    if (this.#answer !== undefined) {
+      const finish = end.finishReason === undefined ? undefined : finishReasonName(end.finishReason);
+      span.setAttribute(attribute.genAiOutputMessages, this.#answer.toJson(finish));
+    }
+    const { outcome, errorReason } = end.attempt;
+    if (outcome !== AttemptOutcome.SUCCEEDED) {
+      span.setAttribute(attribute.errorType, reasonName(errorReason));
+      // A caller that changes its mind is no error.
+      if (errorReason !== ErrorReason.CANCELLED) {
+        span.setStatus({ code: SpanStatusCode.ERROR, message: reasonName(errorReason) });
+      }
+    }
+    span.end();
+  }
+}

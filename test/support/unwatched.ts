@@ -1,0 +1,9 @@
+import type { CallWatch } from "../../src/domain/watch.ts";
+
+/** Watches nothing, for calls that a test makes itself. */
+export const unwatched: CallWatch = {
+  admitted: () => {},
+  attempt: () => ({ headers: {}, came: () => {}, ended: () => {} }),
+  reattempt: () => {},
+  ended: () => {},
+};
