@@ -91,7 +91,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const handle: Handler<Call> = observed(routed(attempted));
 
   const calls = new Calls({ clock, defaultDeadlineMs: settings.defaultDeadlineMs });
-  const observing = openObserving({ ...options, catalogue: prices.catalogue, calls, providers });
+  const observing = await openObserving({ ...options, catalogue: prices.catalogue, calls, providers });
   const health = new HealthState([GatewayService.typeName]);
   const services = [
     bind(GatewayService, createGatewayService({ calls, handle, clock, watcher: observing.watcher })),

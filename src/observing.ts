@@ -36,11 +36,11 @@ export interface Observing {
 }
 
 /** Puts together all that watches: traces, metrics and the line for each call. Must be closed. */
-export function openObserving(options: ObservingOptions): Observing {
+export async function openObserving(options: ObservingOptions): Promise<Observing> {
   const { settings, telemetry, version, log, clock, calls, providers, catalogue } = options;
   forwardDiagnostics(log);
   const prometheus = telemetry.metrics.prometheus ?? isLoopback(parseAddress(settings.httpAddress));
-  const otel = openTelemetry({ ...telemetry, version, metrics: { ...telemetry.metrics, prometheus } });
+  const otel = await openTelemetry({ ...telemetry, version, metrics: { ...telemetry.metrics, prometheus } });
   const labels = new Labels({ features: settings.maxFeatures, others: settings.maxLabelValues }, settings.cohorts);
   const processMetrics = openProcessMetrics(otel.meter, {
     openCalls: () => [

@@ -5,13 +5,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { OTLPMetricExporter as GrpcMetricExporter } from "@opentelemetry/exporter-metrics-otlp-grpc";
-import { OTLPMetricExporter as JsonMetricExporter } from "@opentelemetry/exporter-metrics-otlp-http";
-import { OTLPMetricExporter as ProtobufMetricExporter } from "@opentelemetry/exporter-metrics-otlp-proto";
-import { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
-import { OTLPTraceExporter as GrpcTraceExporter } from "@opentelemetry/exporter-trace-otlp-grpc";
-import { OTLPTraceExporter as JsonTraceExporter } from "@opentelemetry/exporter-trace-otlp-http";
-import { OTLPTraceExporter as ProtobufTraceExporter } from "@opentelemetry/exporter-trace-otlp-proto";
+import type { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import { detectResources, envDetector, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   ConsoleMetricExporter,
@@ -28,16 +22,14 @@ import {
   ParentBasedSampler,
   type Sampler,
   SimpleSpanProcessor,
-  type SpanExporter,
   type SpanLimits,
   type SpanProcessor,
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { systemClock } from "../domain/clock.ts";
+import { type OtlpProtocol, openMetricExporter, openTraceExporter } from "./exporters.ts";
 import { SERVICE } from "./log.ts";
-
-type OtlpProtocol = "grpc" | "http/protobuf" | "http/json";
 
 type SamplerName =
   | "always_on"
@@ -90,15 +82,15 @@ export interface OpenTelemetry {
 const NAME = "sluice";
 
 /** Providers and exporters of OpenTelemetry, without its globals. Nothing is sent that nobody asked for. */
-export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
+export async function openTelemetry(options: OpenTelemetryOptions): Promise<OpenTelemetry> {
   const { version } = options;
   const resource = resourceFromAttributes({ "service.name": SERVICE, "service.version": version }).merge(
     detectResources({ detectors: [envDetector] }),
   );
-  const page = options.metrics.prometheus ? new PrometheusExporter({ preventServerStart: true }) : undefined;
-  const readers = [...(page === undefined ? [] : [page]), ...pushReaders(options.metrics)];
+  const page = options.metrics.prometheus ? await openPage() : undefined;
+  const readers = [...(page === undefined ? [] : [page]), ...(await openPushReaders(options.metrics))];
   const meters = readers.length === 0 ? undefined : new MeterProvider({ resource, readers });
-  const processors = spanProcessors(options.traces, meters);
+  const processors = await openSpanProcessors(options.traces, meters);
   const tracers = processors.length === 0 ? undefined : openTracers(options.traces, resource, processors);
   return {
     tracer: tracers?.getTracer(NAME, version) ?? trace.getTracer(NAME, version),
@@ -110,6 +102,11 @@ export function openTelemetry(options: OpenTelemetryOptions): OpenTelemetry {
       await Promise.race([closing, delay(timeoutMs)]);
     },
   };
+}
+
+async function openPage(): Promise<PrometheusExporter> {
+  const { PrometheusExporter } = await import("@opentelemetry/exporter-prometheus");
+  return new PrometheusExporter({ preventServerStart: true });
 }
 
 function openTracers(
@@ -130,17 +127,17 @@ const samplers: { readonly [S in SamplerName]: (ratio: number) => Sampler } = {
 };
 
 /** The processor counts what it drops in a metric of its own: `otel.sdk.processor.span.processed` with `error.type`. */
-function spanProcessors(
+async function openSpanProcessors(
   { otlp, console, protocol, endpoint, queueSize, batchSize, delayMs, exportTimeoutMs }: OpenTelemetryOptions["traces"],
   meterProvider: MeterProviderApi | undefined,
-): SpanProcessor[] {
+): Promise<SpanProcessor[]> {
   const counted = meterProvider === undefined ? {} : { selfObsMeterProvider: meterProvider };
   const processors: SpanProcessor[] = [];
   if (console) processors.push(new SimpleSpanProcessor({ exporter: new ConsoleSpanExporter(), ...counted }));
   if (otlp) {
     processors.push(
       new BatchSpanProcessor({
-        exporter: traceExporters[protocol](urlOf(protocol, endpoint, "traces")),
+        exporter: await openTraceExporter(protocol, endpoint),
         maxQueueSize: queueSize,
         maxExportBatchSize: batchSize,
         scheduledDelayMillis: delayMs,
@@ -152,19 +149,7 @@ function spanProcessors(
   return processors;
 }
 
-const traceExporters: { readonly [P in OtlpProtocol]: (url: { url?: string }) => SpanExporter } = {
-  grpc: (url) => new GrpcTraceExporter(url),
-  "http/protobuf": (url) => new ProtobufTraceExporter(url),
-  "http/json": (url) => new JsonTraceExporter(url),
-};
-
-const metricExporters: { readonly [P in OtlpProtocol]: (url: { url?: string }) => PushMetricExporter } = {
-  grpc: (url) => new GrpcMetricExporter(url),
-  "http/protobuf": (url) => new ProtobufMetricExporter(url),
-  "http/json": (url) => new JsonMetricExporter(url),
-};
-
-function pushReaders({
+async function openPushReaders({
   otlp,
   console,
   protocol,
@@ -174,7 +159,7 @@ function pushReaders({
 }: OpenTelemetryOptions["metrics"]) {
   const exporters: PushMetricExporter[] = [];
   if (console) exporters.push(new ConsoleMetricExporter());
-  if (otlp) exporters.push(metricExporters[protocol](urlOf(protocol, endpoint, "metrics")));
+  if (otlp) exporters.push(await openMetricExporter(protocol, endpoint));
   return exporters.map(
     (exporter): IMetricReader =>
       new PeriodicExportingMetricReader({
@@ -183,12 +168,6 @@ function pushReaders({
         exportTimeoutMillis: Math.min(exportTimeoutMs, intervalMs),
       }),
   );
-}
-
-/** One endpoint serves all signals: by HTTP, each has a path of its own below it. */
-function urlOf(protocol: OtlpProtocol, endpoint: string | undefined, signal: "traces" | "metrics"): { url?: string } {
-  if (endpoint === undefined) return {};
-  return { url: protocol === "grpc" ? endpoint : `${endpoint.replace(/\/+$/, "")}/v1/${signal}` };
 }
 
 function delay(ms: number): Promise<void> {
