@@ -1,4 +1,5 @@
 import { spawnSync } from "node:child_process";
+import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests with certificates make them with openssl: in CI it must be there, elsewhere they are left out without it. */
@@ -8,7 +9,7 @@ const hasOpenssl = process.env.CI === "true" || spawnSync("openssl", ["version"]
 if (!hasOpenssl) process.stdout.write(`openssl is missing: ${NEED_OPENSSL.join(" and ")} are left out\n`);
 
 /** Tests that bound a wait in real time run alone, after all others: beside them they would measure those. */
-const TIMED = ["test/upstream/cancel.test.ts"];
+const TIMED = ["test/upstream/cancel.test.ts", "test/upstream/retries.test.ts"];
 
 const shared = { testTimeout: 20_000, hookTimeout: 20_000, pool: "forks" } as const;
 
@@ -22,6 +23,9 @@ export default defineConfig({
           include: ["test/**/*.test.ts"],
           exclude: [...configDefaults.exclude, ...TIMED, ...(hasOpenssl ? [] : NEED_OPENSSL)],
           sequence: { groupOrder: 0 },
+          // Vitest's own choice, but never one alone: on two cores that takes half as long again. With more workers
+          // than cores, tests that measure time fail.
+          maxWorkers: Math.max(2, availableParallelism() - 1),
         },
       },
       {
