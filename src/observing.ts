@@ -62,7 +62,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
     propagates: telemetry.propagates,
     content: settings.recordContent,
     metrics: new CallMetrics(otel.meter, labels),
-    log: createCallLog(settings.logLevel, options.output, () => new Date(clock.wallNow()).toISOString()),
+    log: createCallLog(settings.logLevel, options.output, clock),
     onFault: (error) => log.error({ error }, "watching failed"),
   });
   return {

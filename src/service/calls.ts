@@ -24,10 +24,13 @@ export interface OpenCall {
   readonly close: () => void;
 }
 
+/** Ends one call now, with this error. */
+type Abort = (error: GatewayError) => void;
+
 /** The calls that are running: opens and closes them, and ends them all when the process stops. */
 export class Calls {
   readonly #options: CallsOptions;
-  readonly #open = new Map<AbortController, Delivery>();
+  readonly #open = new Map<Abort, Delivery>();
   #whenIdle: (() => void)[] = [];
   #stopping: GatewayError | undefined;
 
@@ -61,14 +64,18 @@ export class Calls {
     const timeoutMs = context.timeoutMs ?? this.#options.defaultDeadlineMs;
     if (timeoutMs <= 0) throw deadlineExceeded();
     const controller = new AbortController();
-    this.#open.set(controller, delivery);
-    controller.signal.addEventListener("abort", () => context.interrupt(), { once: true });
+    const abort: Abort = (error) => {
+      if (controller.signal.aborted) return;
+      controller.abort(error);
+      context.interrupt();
+    };
+    this.#open.set(abort, delivery);
     let closed = false;
     // The doors also report calls that ended well: by then there is nothing to cancel.
     context.onGone(() => {
-      if (!closed) controller.abort(new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call."));
+      if (!closed) abort(new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call."));
     });
-    const timer = clock.schedule(timeoutMs, () => controller.abort(deadlineExceeded()));
+    const timer = clock.schedule(timeoutMs, () => abort(deadlineExceeded()));
     return {
       call: {
         id: context.requestId,
@@ -86,7 +93,7 @@ export class Calls {
       close: () => {
         closed = true;
         timer.cancel();
-        this.#open.delete(controller);
+        this.#open.delete(abort);
         if (this.#open.size === 0) for (const resolve of this.#whenIdle.splice(0)) resolve();
       },
     };
@@ -96,7 +103,7 @@ export class Calls {
   abortAll(error: GatewayError): void {
     this.#stopping = error;
     // Each its own: what was tried for a call is kept in its error.
-    for (const controller of this.#open.keys()) controller.abort(error.with({}));
+    for (const abort of this.#open.keys()) abort(error.with({}));
   }
 
   /** Resolves once no call is running. */

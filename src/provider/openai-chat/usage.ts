@@ -19,19 +19,18 @@ export function readUsage(value: unknown): Usage | undefined {
     asCount(usage.cached_tokens) ??
     asCount(usage.num_cached_tokens) ??
     asCount(usage.prompt_cache_hit_tokens);
-  return {
-    $typeName: "sluice.v1.Usage",
-    estimated: false,
-    ...defined("inputTokens", input),
-    ...defined("cacheReadTokens", cacheRead),
-    ...defined("cacheWriteTokens", asCount(inputDetails?.cache_write_tokens)),
-    ...defined("outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens))),
-    ...defined("reasoningTokens", reasoning),
-    ...defined("inputAudioTokens", asCount(inputDetails?.audio_tokens)),
-    ...defined("outputAudioTokens", asCount(outputDetails?.audio_tokens)),
-    ...defined("inputImageTokens", asCount(inputDetails?.image_tokens)),
-    ...defined("outputImageTokens", asCount(outputDetails?.image_tokens)),
-  };
+  // Assigned one by one: this runs for every call, and spreading objects of one field each costs ten times more.
+  const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
+  set(read, "inputTokens", input);
+  set(read, "cacheReadTokens", cacheRead);
+  set(read, "cacheWriteTokens", asCount(inputDetails?.cache_write_tokens));
+  set(read, "outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens)));
+  set(read, "reasoningTokens", reasoning);
+  set(read, "inputAudioTokens", asCount(inputDetails?.audio_tokens));
+  set(read, "outputAudioTokens", asCount(outputDetails?.audio_tokens));
+  set(read, "inputImageTokens", asCount(inputDetails?.image_tokens));
+  set(read, "outputImageTokens", asCount(outputDetails?.image_tokens));
+  return read;
 }
 
 /** xAI counts reasoning beside `completion_tokens`, the others inside; the total tells which (2026-11). */
@@ -45,6 +44,8 @@ function withReasoning(
   return total !== undefined && total === (input ?? 0) + output + reasoning ? output + reasoning : output;
 }
 
-function defined<K extends keyof Usage>(key: K, value: number | undefined): { [P in K]?: number } {
-  return value === undefined ? {} : ({ [key]: value } as { [P in K]: number });
+type Count = Exclude<keyof Usage, "$typeName" | "$unknown" | "estimated">;
+
+function set(usage: Usage, key: Count, value: number | undefined): void {
+  if (value !== undefined) usage[key] = value;
 }
