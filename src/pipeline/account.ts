@@ -1,11 +1,11 @@
 import type { Clock } from "../domain/clock.ts";
 import { AttemptOutcome, type Cost, ErrorReason, type Prompt, type Usage } from "../domain/contract.ts";
 import { computeCost } from "../pricing/cost.ts";
-import { estimateTokens } from "../pricing/estimate.ts";
+import { createTokenCounter, estimateTokens } from "../pricing/estimate.ts";
 import type { PriceBook } from "../pricing/price-book.ts";
 import type { Target } from "../provider/provider.ts";
 import type { Delivered } from "./delivered.ts";
-import { estimatePromptTokens } from "./prompt-tokens.ts";
+import { countPromptTokens } from "./prompt-tokens.ts";
 
 /** How an attempt ended, as far as money goes. */
 export interface Billing {
@@ -73,14 +73,19 @@ function toUsage({ target, prompt, outcome, reason, status, usage, usageIsFinal,
     // An upstream that broke off before its head may have begun; one that said no, or was never there, has not.
     if (refused || (status === 0 && unbilled.has(reason))) return undefined;
   }
-  const { text, scale } = delivered;
-  const counted = text === "" ? 0 : Math.ceil(estimateTokens(text, target.model) * scale);
+  const counted = countTokens(delivered, target.model);
   const estimated: Usage = {
     $typeName: "sluice.v1.Usage",
     ...usage,
-    inputTokens: usage?.inputTokens ?? estimatePromptTokens(prompt, target.model),
+    inputTokens: usage?.inputTokens ?? countPromptTokens(prompt, target.model),
     outputTokens: usageIsFinal ? (usage?.outputTokens ?? counted) : Math.max(usage?.outputTokens ?? 0, counted),
     estimated: true,
   };
   return estimated;
+}
+
+function countTokens({ text, scale, toolCalls }: Delivered, model: string): number {
+  const framing = createTokenCounter(model);
+  for (let call = 0; call < toolCalls; call++) framing.addToolCall();
+  return Math.ceil(estimateTokens(text, model) * scale) + framing.total();
 }

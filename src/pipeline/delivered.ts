@@ -8,13 +8,19 @@ export class Delivered {
   #pieces: string[] = [];
   #keptChars = 0;
   #chars = 0;
+  #toolCalls = 0;
 
   add(events: Batch): void {
     for (const event of events) {
-      if (event.case === "blockStart" && event.value.block.case === "toolCall")
+      if (event.case === "blockStart" && event.value.block.case === "toolCall") {
+        this.#toolCalls++;
         this.#take(event.value.block.value.name);
-      else if (event.case === "blockDelta") this.#take(event.value.text);
+      } else if (event.case === "blockDelta") this.#take(event.value.text);
     }
+  }
+
+  get toolCalls(): number {
+    return this.#toolCalls;
   }
 
   /** Kept text; empty where nothing was said. */

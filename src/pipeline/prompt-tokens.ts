@@ -1,21 +1,18 @@
 import type { Part, Prompt } from "../domain/contract.ts";
-import { estimateTokens } from "../pricing/estimate.ts";
+import { estimatePromptTokens } from "../pricing/estimate.ts";
 
 /** What a picture, a sound or a document counts for where nothing better is known: about a page. */
 const MEDIA_TOKENS = 1000;
 
-/** What the wire's own words around a message come to. */
-const MESSAGE_TOKENS = 4;
-
 /** Tokens of a prompt whose provider never said how many there were. */
-export function estimatePromptTokens(prompt: Prompt, model: string): number {
+export function countPromptTokens(prompt: Prompt, model: string): number {
   const texts: string[] = [];
-  let tokens = prompt.messages.length * MESSAGE_TOKENS;
+  let tokens = 0;
   for (const { parts } of prompt.messages) for (const part of parts) tokens += addPart(part, texts);
   for (const { name, description, parametersJsonSchema } of prompt.tools) {
-    texts.push(name, description, parametersJsonSchema);
+    texts.push(`${name} ${description} ${parametersJsonSchema}`);
   }
-  return tokens + estimateTokens(texts.join("\n"), model);
+  return tokens + estimatePromptTokens(texts, model);
 }
 
 /** Adds a part's text, and returns the tokens of what is no text. */
@@ -28,7 +25,7 @@ function addPart({ content }: Part, texts: string[]): number {
       texts.push(content.value.text);
       return 0;
     case "toolCall":
-      texts.push(content.value.name, content.value.argumentsJson);
+      texts.push(`${content.value.name} ${content.value.argumentsJson}`);
       return 0;
     case "toolResult": {
       let media = 0;
