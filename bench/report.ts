@@ -38,7 +38,7 @@ export interface Report {
   readonly verdicts: readonly Verdict[];
 }
 
-const shown: readonly SubjectName[] = ["direct", "relay-http", "relay-grpc", "gateway"];
+const shown: readonly SubjectName[] = ["direct", "relay-http", "relay-grpc", "gateway-unwatched", "gateway"];
 
 /** Makes figures of the rounds, and compares them with the budgets. */
 export function toReport(measured: readonly Measured[], idle: IdleBytes | undefined): Report {

@@ -29,7 +29,7 @@ export interface Measured {
 export type IdleBytes = { readonly [N in SubjectName]: readonly (number | undefined)[] };
 
 /** The order within a round; each round starts one further, so that nobody always comes after the same. */
-const order: readonly SubjectName[] = ["gateway", "relay-grpc", "relay-http", "direct"];
+const order: readonly SubjectName[] = ["gateway", "relay-grpc", "gateway-unwatched", "relay-http", "direct"];
 
 /** Runs scenarios in rounds, each round against every subject, so that a noisy moment does not hit one of them alone. */
 export async function measureLoad(
@@ -48,7 +48,13 @@ export async function measureLoad(
   }
   const measured: Measured[] = [];
   for (const scenario of scenarios[part]) {
-    const samples: { [N in SubjectName]: Sample[] } = { direct: [], "relay-http": [], "relay-grpc": [], gateway: [] };
+    const samples: { [N in SubjectName]: Sample[] } = {
+      direct: [],
+      "relay-http": [],
+      "relay-grpc": [],
+      "gateway-unwatched": [],
+      gateway: [],
+    };
     for (let round = 0; round < plan.rounds; round++) {
       progress.step(`${scenario.name}: round ${round + 1} of ${plan.rounds}`);
       for (let at = 0; at < started.length; at++) {
@@ -99,10 +105,11 @@ export async function measureIdle(
     direct: [],
     "relay-http": [],
     "relay-grpc": [],
+    "gateway-unwatched": [],
     gateway: [],
   };
   for (let round = 0; round < idle.rounds; round++) {
-    for (const name of order.filter((one) => one !== "direct")) {
+    for (const name of order.filter((one) => one !== "direct" && one !== "gateway-unwatched")) {
       progress.step(`${idle.streams} idle streams, ${name}: round ${round + 1} of ${idle.rounds}`);
       const subject = await subjects.start(name);
       const read = (): number | undefined => readResidentBytes(subject.child?.pid ?? 0);

@@ -5,8 +5,11 @@ import type { Child, Children } from "./children.ts";
 import { PROVIDER } from "./contract.ts";
 import type { Target } from "./load-protocol.ts";
 
-/** What is measured: two relays, the gateway, and the upstream without anything before it. */
-export type SubjectName = "direct" | "relay-http" | "relay-grpc" | "gateway";
+/**
+ * What is measured: two relays, the gateway with everything on and without all that watches (traces, metrics, the line
+ * for each call), and the upstream without anything before it.
+ */
+export type SubjectName = "direct" | "relay-http" | "relay-grpc" | "gateway-unwatched" | "gateway";
 
 export interface Subject {
   readonly name: SubjectName;
@@ -16,11 +19,19 @@ export interface Subject {
 }
 
 /** Streams that stay silent for a while must not be ended by the gateway, nor wait for a connection. */
-const configOf = (upstream: string): string => `
+const configOf = (upstream: string, telemetry: string): string => `
 providers:
   ${PROVIDER}: { dialect: openai-chat, base_url: "${upstream}", max_connections: 2000 }
 limits: { headers_timeout: 300s, first_token_timeout: 300s, idle_timeout: 300s }
+prices: { "${PROVIDER}/*": { input: 0.15, output: 0.6 } }
+${telemetry}
 `;
+
+/** One trace in a hundred goes to a collector, as in production; metrics go to the page. */
+const watched = (collector: string): string =>
+  `telemetry: { otlp: { endpoint: "${collector}", protocol: http/protobuf }, sample_ratio: 0.01, prometheus: true }`;
+
+const unwatched = "telemetry: { prometheus: false }\nlog: { level: error }";
 
 /** Starts what is measured, as processes of their own, all in front of the same upstream. */
 export class Subjects {
@@ -39,7 +50,9 @@ export class Subjects {
       "0",
     ]);
     this.#upstream = String(ready.url);
-    writeFileSync(this.#configFile, configOf(this.#upstream));
+    const collector = await this.#children.start("collector", new URL("./collector.ts", import.meta.url), []);
+    writeFileSync(this.#configFile("gateway"), configOf(this.#upstream, watched(String(collector.ready.url))));
+    writeFileSync(this.#configFile("gateway-unwatched"), configOf(this.#upstream, unwatched));
   }
 
   async start(name: SubjectName): Promise<Subject> {
@@ -55,10 +68,11 @@ export class Subjects {
         const child = await this.#children.start(name, new URL("./relay-grpc.ts", import.meta.url), upstream);
         return { name, child, target: { protocol: "grpc", address: String(child.ready.address) } };
       }
+      case "gateway-unwatched":
       case "gateway": {
-        const doors = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log-level", "info"];
+        const doors = ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"];
         const program = new URL("../src/main.ts", import.meta.url);
-        const child = await this.#children.start(name, program, ["--config", this.#configFile, ...doors]);
+        const child = await this.#children.start(name, program, ["--config", this.#configFile(name), ...doors]);
         return { name, child, target: { protocol: "grpc", address: String(child.ready.grpc) } };
       }
     }
@@ -73,7 +87,7 @@ export class Subjects {
     rmSync(this.#directory, { recursive: true, force: true });
   }
 
-  get #configFile(): string {
-    return join(this.#directory, "sluice.yaml");
+  #configFile(name: SubjectName): string {
+    return join(this.#directory, `${name}.yaml`);
   }
 }

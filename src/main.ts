@@ -197,7 +197,9 @@ async function run(args: Arguments, { config, providers, prices, telemetry, sett
     stop(CRASH_DRAIN_MS);
   });
 
-  log.info({ grpc: gateway.grpcAddress, http: gateway.httpAddress, version: version(), pid: process.pid }, "ready");
+  // Whoever started it waits for this line, whatever the level.
+  const ready = createLog("info", output);
+  ready.info({ grpc: gateway.grpcAddress, http: gateway.httpAddress, version: version(), pid: process.pid }, "ready");
   if (simulator !== undefined) output.write(`${tryCommand(gateway.grpcAddress)}\n`);
   output.flush();
 }
