@@ -33,7 +33,16 @@ export interface ProviderSettings {
 const DEFAULT_MAX_CONNECTIONS = 256;
 
 /** Headers that the gateway writes itself, or that would break the framing of requests. */
-const OWN_HEADERS = new Set(["authorization", "api-key", "host", "content-length", "transfer-encoding", "connection"]);
+const OWN_HEADERS = new Set([
+  "authorization",
+  "api-key",
+  "x-api-key",
+  "x-goog-api-key",
+  "host",
+  "content-length",
+  "transfer-encoding",
+  "connection",
+]);
 
 /** Completes the configured providers from the table. Adds to `problems` what cannot be used. */
 export function toProviderSettings(

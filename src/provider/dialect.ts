@@ -1,8 +1,9 @@
 import type { Prompt, Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { ChatEvent, Delivery } from "../domain/event.ts";
+import type { Frame } from "../wire/frame.ts";
+import type { Framing } from "../wire/framing.ts";
 import type { HeaderValue } from "../wire/send.ts";
-import type { Frame } from "../wire/sse.ts";
 
 /** Whom a body is written for. */
 export interface DialectTarget {
@@ -56,6 +57,8 @@ export interface ErrorHead {
  */
 export interface Dialect {
   readonly name: string;
+  /** How its streams are cut into frames. A whole answer is one frame, its body. */
+  readonly framing: Framing;
   /** Throws `FEATURE_UNSUPPORTED` naming the field; never leaves out what was asked for. */
   encode(prompt: Prompt, target: DialectTarget, delivery: Delivery): EncodedRequest;
   createDecoder(options: DecodeOptions): Decoder;

@@ -1,12 +1,17 @@
+/** Dialects that there are; each is a folder beside this file. */
+export type DialectName = "openai-chat";
+
+/** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
+export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
+
 /** Where a known provider is and how it wants its key. */
 export interface Preset {
-  readonly dialect: "openai-chat";
+  readonly dialect: DialectName;
   /** Undefined where each customer has their own: the configuration must give it. */
   readonly baseUrl: string | undefined;
   /** Variable that usually holds the key; undefined for servers that need none. */
   readonly keyVariable: string | undefined;
-  /** How the key is sent: `Authorization: Bearer`, or a header of its own. */
-  readonly keyHeader: "authorization" | "api-key";
+  readonly keyHeader: KeyHeader;
   /** Variable that usually holds the customer's own address, and what is appended to it. */
   readonly baseUrlVariable?: readonly [variable: string, suffix: string];
   /** Its name in the OpenTelemetry GenAI conventions (1.45); where they have none, the preset's own. */

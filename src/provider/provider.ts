@@ -4,7 +4,8 @@ import type { Secret } from "../domain/secret.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
 import type { Dialect, EncodedRequest } from "./dialect.ts";
-import { type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
+import type { KeyHeader } from "./presets.ts";
+import { type Authorize, type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
 
 export interface ProviderOptions extends ConnectionOptions {
   /** As callers and logs name it. */
@@ -19,7 +20,9 @@ export interface ProviderOptions extends ConnectionOptions {
   /** Address before the dialect's own path. */
   readonly baseUrl: string;
   readonly key: Secret | undefined;
-  readonly keyHeader: "authorization" | "api-key";
+  readonly keyHeader: KeyHeader;
+  /** Instead of a key: signs each request. */
+  readonly authorize: Authorize | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** Azure's way with deployments: the model goes into the path, the version into the query. */
   readonly apiVersion: string | undefined;
@@ -97,6 +100,7 @@ export class Provider {
       model,
       onHead,
       connections: this.#connections,
+      authorize: this.#options.authorize,
       delivery: call.delivery,
       request: {
         path: this.#basePath + this.#path(encoded.path, model),

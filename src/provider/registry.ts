@@ -1,9 +1,16 @@
 import type { Dialect } from "./dialect.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
-import { presets } from "./presets.ts";
+import { type DialectName, type KeyHeader, presets } from "./presets.ts";
 
-const dialects: Readonly<Record<string, (preset: string | undefined) => Dialect>> = {
-  "openai-chat": openAiChatFor,
+interface Row {
+  /** The dialect as a preset's servers speak it; without a preset, as the standard has it. */
+  readonly create: (preset: string | undefined) => Dialect;
+  /** How servers without a preset want their key. */
+  readonly keyHeader: KeyHeader;
+}
+
+const dialects: Readonly<Record<DialectName, Row>> = {
+  "openai-chat": { create: openAiChatFor, keyHeader: "authorization" },
 };
 
 /** What a configuration may name. */
@@ -11,13 +18,22 @@ export const known = { presets, dialects: Object.keys(dialects) };
 
 /** The dialect of a provider: what the preset says, or what is named. */
 export function findDialect(preset: string | undefined, name: string | undefined): Dialect | undefined {
-  const wanted = preset === undefined ? name : presets[preset]?.dialect;
-  return wanted === undefined ? undefined : dialects[wanted]?.(preset);
+  return rowOf(preset, name)?.create(preset);
 }
 
-/** How a preset's servers want their key; a server without one takes the usual way. */
-export function keyHeaderOf(preset: string | undefined): "authorization" | "api-key" {
-  return (preset === undefined ? undefined : presets[preset]?.keyHeader) ?? "authorization";
+/** How a provider's servers want their key: as the preset says, or as is usual in their dialect. */
+export function keyHeaderOf(preset: string | undefined, name: string | undefined): KeyHeader {
+  const own = preset === undefined ? undefined : presets[preset]?.keyHeader;
+  return own ?? rowOf(preset, name)?.keyHeader ?? "authorization";
+}
+
+function rowOf(preset: string | undefined, name: string | undefined): Row | undefined {
+  const wanted = preset === undefined ? name : presets[preset]?.dialect;
+  return wanted !== undefined && isDialect(wanted) ? dialects[wanted] : undefined;
+}
+
+function isDialect(name: string): name is DialectName {
+  return Object.hasOwn(dialects, name);
 }
 
 /** The vendor's name for telemetry; undefined where there is no preset. */

@@ -3,8 +3,10 @@ import { ErrorReason, type Usage } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
 import type { Batch, ChatEvent, Delivery } from "../domain/event.ts";
 import { decompress, type Read } from "../wire/decompress.ts";
+import type { Frame } from "../wire/frame.ts";
+import { createFrameParser } from "../wire/framing.ts";
 import { type Connections, type Exchange, readAll, responseTooLarge, type WireRequest } from "../wire/send.ts";
-import { createSseParser, type Frame } from "../wire/sse.ts";
+
 import type { Decoder, Dialect } from "./dialect.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
 
@@ -27,6 +29,9 @@ const DISCARD_MS = 1000;
 const GRACE_OVER = new GatewayError(ErrorReason.UPSTREAM_TIMEOUT, "The upstream said it was done and did not close.");
 const ABANDONED = new GatewayError(ErrorReason.CANCELLED, "The answer is no longer wanted.");
 
+/** Signs a request, or gives it a token. Throws a `GatewayError` where it cannot. */
+export type Authorize = (request: WireRequest) => Promise<WireRequest>;
+
 export interface UpstreamCallOptions {
   readonly dialect: Dialect;
   readonly connections: Connections;
@@ -35,6 +40,8 @@ export interface UpstreamCallOptions {
   readonly model: string;
   readonly delivery: Delivery;
   readonly request: WireRequest;
+  /** Adds what lets the request in, where that takes more than a header that is always the same. */
+  readonly authorize: Authorize | undefined;
   readonly mintCallId: (n: number) => string;
   /** Takes the provider's key out of its words: some quote the request that they refuse. */
   readonly conceal: (text: string) => string;
@@ -93,8 +100,10 @@ export class UpstreamCall {
    */
   async *events(): AsyncGenerator<Batch> {
     if (this.#aborted !== undefined) throw this.#aborted;
-    const { connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
-    const exchange = connections.send(request);
+    const { authorize, connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
+    const authorized = authorize === undefined ? request : await authorize(request);
+    if (this.#aborted !== undefined) throw this.#aborted;
+    const exchange = connections.send(authorized);
     this.#exchange = exchange;
     let body: { read: Read; close: () => void } | undefined;
     try {
@@ -139,8 +148,8 @@ export class UpstreamCall {
   }
 
   async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<Batch> {
-    const { limits } = this.#options;
-    const parser = createSseParser(limits.maxEventBytes);
+    const { dialect, limits } = this.#options;
+    const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
     let total = 0;
     let endBy: number | undefined;
     for (;;) {

@@ -1,20 +1,7 @@
 import { createParser } from "eventsource-parser";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
-
-/** One message of an upstream's stream, whatever its framing. */
-export interface Frame {
-  /** The wire's own type of the message; undefined where it has none. */
-  readonly event?: string | undefined;
-  readonly data: string;
-}
-
-/** Cuts a stream's bytes into frames. Chunks may be split anywhere, inside a character too. */
-export interface FrameParser {
-  push(chunk: Uint8Array): readonly Frame[];
-  /** The bytes ended: what a last line without its line feed held. */
-  finish(): readonly Frame[];
-}
+import type { Frame, FrameParser } from "./frame.ts";
 
 /**
  * Server-sent events, by the WHATWG's rules for lines (CR, LF, CRLF), comments, byte order mark and UTF-8 (what is

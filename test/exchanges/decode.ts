@@ -5,7 +5,8 @@ import type { CompleteResponse } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
 import type { Batch, ChatEvent } from "../../src/domain/event.ts";
 import type { Dialect } from "../../src/provider/dialect.ts";
-import { createSseParser, type Frame } from "../../src/wire/sse.ts";
+import type { Frame } from "../../src/wire/frame.ts";
+import { createFrameParser, type Framing } from "../../src/wire/framing.ts";
 import type { Exchange } from "./exchanges.ts";
 
 export interface Decoded {
@@ -17,8 +18,8 @@ export interface Decoded {
 const WALL_NOW = Date.UTC(2026, 10, 1);
 
 /** The frames of a stream whose bytes come in these chunks. */
-export function frames(chunks: Iterable<Uint8Array>): Frame[] {
-  const parser = createSseParser(1 << 20);
+export function frames(chunks: Iterable<Uint8Array>, framing: Framing = "sse"): Frame[] {
+  const parser = createFrameParser(framing, 1 << 20);
   const found: Frame[] = [];
   for (const chunk of chunks) found.push(...parser.push(chunk));
   found.push(...parser.finish());
@@ -29,10 +30,10 @@ export function decode(dialect: Dialect, exchange: Exchange, chunks: Iterable<Ui
   const events: ChatEvent[] = [];
   try {
     if (exchange.status >= 300) throw dialect.explain(exchange, Buffer.concat([...chunks]).toString("utf8"), WALL_NOW);
-    const whole = exchange.body_format !== "sse";
+    const whole = exchange.body_format === "json" || exchange.body_format === "html";
     const decoder = dialect.createDecoder({ model: exchange.model, whole, mintCallId: (n) => `minted_${n}` });
     if (!whole) {
-      for (const frame of frames(chunks)) events.push(...decoder.push(frame));
+      for (const frame of frames(chunks, dialect.framing)) events.push(...decoder.push(frame));
     } else {
       events.push(...decoder.push({ data: Buffer.concat([...chunks]).toString("utf8") }));
     }

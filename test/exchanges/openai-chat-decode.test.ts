@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { FinishReason } from "../../src/domain/contract.ts";
 import { openAiChatFor } from "../../src/provider/openai-chat/index.ts";
-import type { Frame } from "../../src/wire/sse.ts";
+import type { Frame } from "../../src/wire/frame.ts";
 import { decode, fold, frames, parse, summarize } from "./decode.ts";
 import { available, type Exchange, readExchanges } from "./exchanges.ts";
 

@@ -37,6 +37,7 @@ beforeEach(async () => {
     baseUrl: simulator.url,
     key: undefined,
     keyHeader: "authorization",
+    authorize: undefined,
     vendor: "house",
     catalogueProvider: undefined,
     propagatesTrace: false,

@@ -1,7 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../src/domain/contract.ts";
-import { createSseParser, type Frame } from "../../src/wire/sse.ts";
+import type { Frame } from "../../src/wire/frame.ts";
+import { createSseParser } from "../../src/wire/sse.ts";
 
 const plenty = 1_000_000;
 

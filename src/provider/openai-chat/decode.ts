@@ -1,7 +1,7 @@
 import { ErrorReason, FinishReason, type ProviderState, type Usage } from "../../domain/contract.ts";
 import { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
-import type { Frame } from "../../wire/sse.ts";
+import type { Frame } from "../../wire/frame.ts";
 import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";

@@ -8,6 +8,7 @@ import { defaultQuirks, type Quirks, quirksByPreset } from "./quirks.ts";
 function createOpenAiChat(quirks: Quirks): Dialect {
   return {
     name: DIALECT,
+    framing: "sse",
     encode: (prompt, target, delivery) => encode(prompt, target, delivery, quirks),
     createDecoder: (options) => new OpenAiChatDecoder(options),
     explain,

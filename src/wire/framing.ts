@@ -1,0 +1,14 @@
+import type { FrameParser } from "./frame.ts";
+import { createSseParser } from "./sse.ts";
+
+const parsers = {
+  sse: createSseParser,
+} as const satisfies Readonly<Record<string, (maxEventChars: number) => FrameParser>>;
+
+/** How a streamed answer is cut into frames. */
+export type Framing = keyof typeof parsers;
+
+/** `push` throws `UPSTREAM_RESPONSE_TOO_LARGE` for a frame above `maxEventChars`, `UPSTREAM_MALFORMED` for what is none. */
+export function createFrameParser(framing: Framing, maxEventChars: number): FrameParser {
+  return parsers[framing](maxEventChars);
+}
