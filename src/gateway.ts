@@ -19,7 +19,7 @@ import { Provider, type Target } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
-import { createGatewayService, warmUp } from "./service/gateway-service.ts";
+import { createGatewayService, reportUnreadable, warmUp } from "./service/gateway-service.ts";
 import { createHealthService, HealthState } from "./service/health.ts";
 import { createReflectionServices } from "./service/reflection.ts";
 import type { Log, LogDestination } from "./telemetry/log.ts";
@@ -92,9 +92,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
 
   const calls = new Calls({ clock, defaultDeadlineMs: settings.defaultDeadlineMs });
   const observing = await openObserving({ ...options, catalogue: prices.catalogue, calls, providers });
+  const { watcher } = observing;
   const health = new HealthState([GatewayService.typeName]);
   const services = [
-    bind(GatewayService, createGatewayService({ calls, handle, clock, watcher: observing.watcher })),
+    bind(GatewayService, createGatewayService({ calls, handle, clock, watcher }), reportUnreadable({ watcher })),
     bind(Health, createHealthService(health)),
     ...createReflectionServices([GatewayService, Health]),
   ];

@@ -1,10 +1,12 @@
 import type {
+  DescMethod,
   DescMethodBiDiStreaming,
   DescMethodServerStreaming,
   DescMethodUnary,
   DescService,
   MessageShape,
 } from "@bufbuild/protobuf";
+import type { GatewayError } from "../domain/error.ts";
 
 /** What a door tells a method about its RPC. The same on both doors. */
 export interface RpcContext {
@@ -36,12 +38,23 @@ export type ServiceObject<S extends DescService> = {
         : never;
 };
 
+/** What is known of an RPC whose request could not be read. */
+export type Caller = Pick<RpcContext, "requestId" | "system" | "header">;
+
+/** Hears of requests that a door could not read, so that no method was called. */
+export type OnUnreadable = (method: DescMethod, caller: Caller, error: GatewayError) => void;
+
 /** A service with its implementation, as the doors take it. */
 export interface BoundService {
   readonly descriptor: DescService;
   readonly implementation: ServiceObject<DescService>;
+  readonly onUnreadable: OnUnreadable | undefined;
 }
 
-export function bind<S extends DescService>(descriptor: S, implementation: ServiceObject<S>): BoundService {
-  return { descriptor, implementation: implementation as ServiceObject<DescService> };
+export function bind<S extends DescService>(
+  descriptor: S,
+  implementation: ServiceObject<S>,
+  onUnreadable?: OnUnreadable,
+): BoundService {
+  return { descriptor, implementation: implementation as ServiceObject<DescService>, onUnreadable };
 }

@@ -14,9 +14,9 @@ import {
 } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
-import type { CallEnd, CallWatcher } from "../domain/watch.ts";
+import type { Arrival, CallEnd, CallWatcher } from "../domain/watch.ts";
 import type { Calls, OpenCall } from "./calls.ts";
-import type { RpcContext, ServiceObject } from "./context.ts";
+import type { Caller, OnUnreadable, RpcContext, ServiceObject } from "./context.ts";
 import { validate, validateRoles } from "./validate.ts";
 
 export interface GatewayServiceOptions {
@@ -32,14 +32,7 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
 
   function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
     const arrivedAt = clock.now();
-    const watch = watcher.arrived({
-      requestId: context.requestId,
-      delivery,
-      system: context.system,
-      method: methods[delivery],
-      traceparent: context.header("traceparent"),
-      tracestate: context.header("tracestate"),
-    });
+    const watch = watcher.arrived(toArrival(delivery, context));
     try {
       check(delivery === "unary" ? CompleteRequestSchema : StreamRequestSchema, request);
       const open = calls.open(request, { delivery, arrivedAt, watch }, context);
@@ -78,6 +71,25 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
         close();
       }
     },
+  };
+}
+
+/** Reports requests that never reached the service, because they are none. */
+export function reportUnreadable({ watcher }: Pick<GatewayServiceOptions, "watcher">): OnUnreadable {
+  return (method, caller, error) => {
+    const delivery = method.methodKind === "unary" ? "unary" : "stream";
+    watcher.arrived(toArrival(delivery, caller)).ended(rejection(error, undefined, 0));
+  };
+}
+
+function toArrival(delivery: Delivery, caller: Caller): Arrival {
+  return {
+    requestId: caller.requestId,
+    delivery,
+    system: caller.system,
+    method: methods[delivery],
+    traceparent: caller.header("traceparent"),
+    tracestate: caller.header("tracestate"),
   };
 }
 
@@ -138,10 +150,14 @@ const methods: { readonly [D in Delivery]: string } = {
 };
 
 /** The end of an RPC that never became a call. */
-function rejection(error: GatewayError, request: CompleteRequest | StreamRequest, latencyMs: number): CallEnd {
+function rejection(
+  error: GatewayError,
+  request: CompleteRequest | StreamRequest | undefined,
+  latencyMs: number,
+): CallEnd {
   return {
-    attribution: request.attribution,
-    model: request.prompt?.model ?? "",
+    attribution: request?.attribution,
+    model: request?.prompt?.model ?? "",
     outcome: "rejected",
     reason: error.reason,
     error,

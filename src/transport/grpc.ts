@@ -3,8 +3,8 @@ import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBin
 import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../domain/clock.ts";
 import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
-import { invalidRequest } from "../domain/error.ts";
-import type { BoundService, RpcContext } from "../service/context.ts";
+import { invalidRequest, toGatewayError } from "../domain/error.ts";
+import type { BoundService, OnUnreadable, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
 import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
@@ -49,7 +49,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
     const arrival = arrivals.take(call.metadata);
     return arrival && new GrpcContext(call, arrival, options.clock);
   };
-  for (const { descriptor, implementation } of options.services) {
+  for (const { descriptor, implementation, onUnreadable } of options.services) {
     const methods: Record<string, (request: never, context: RpcContext) => unknown> = { ...implementation };
     const definition: Record<string, grpc.MethodDefinition<Buffer, AnyMessage>> = {};
     const handlers: grpc.UntypedServiceImplementation = {};
@@ -57,7 +57,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
       const call = methods[method.localName];
       if (call === undefined) continue;
       definition[method.name] = toDefinition(method);
-      handlers[method.name] = toHandler(method, call.bind(implementation), openContext);
+      handlers[method.name] = toHandler(method, call.bind(implementation), openContext, onUnreadable);
     }
     server.addService(definition, handlers);
   }
@@ -120,7 +120,12 @@ type AnyMethod = (request: never, context: RpcContext) => unknown;
 /** Undefined for a call whose stream closed before its request was there: nobody waits for an answer. */
 type OpenContext = (call: AnyCall) => GrpcContext | undefined;
 
-function toHandler(method: DescMethod, implementation: AnyMethod, openContext: OpenContext): grpc.UntypedHandleCall {
+function toHandler(
+  method: DescMethod,
+  implementation: AnyMethod,
+  openContext: OpenContext,
+  onUnreadable: OnUnreadable | undefined,
+): grpc.UntypedHandleCall {
   const parse = (bytes: Buffer): AnyMessage => {
     try {
       return fromBinary(method.input, bytes);
@@ -129,19 +134,29 @@ function toHandler(method: DescMethod, implementation: AnyMethod, openContext: O
       throw invalidRequest([{ field: "", description: `the request is no ${method.input.typeName}: ${why}` }]);
     }
   };
+  const read = (bytes: Buffer, context: GrpcContext): AnyMessage => {
+    try {
+      context.readTimeout();
+      return parse(bytes);
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      onUnreadable?.(method, context, error);
+      throw error;
+    }
+  };
   switch (method.methodKind) {
     case "unary": {
       const run = implementation as UnaryMethod;
       return ((call: grpc.ServerUnaryCall<Buffer, AnyMessage>, callback: grpc.sendUnaryData<AnyMessage>) => {
         const context = openContext(call);
-        if (context !== undefined) void answer(call, context, parse, run, callback);
+        if (context !== undefined) void answer(context, () => run(read(call.request, context), context), callback);
       }) satisfies grpc.handleUnaryCall<Buffer, AnyMessage>;
     }
     case "server_streaming": {
       const run = implementation as StreamingMethod;
       return ((call: grpc.ServerWritableStream<Buffer, AnyMessage>) => {
         const context = openContext(call);
-        if (context !== undefined) void write(call, context, () => run(parse(call.request), context));
+        if (context !== undefined) void write(call, context, () => run(read(call.request, context), context));
       }) satisfies grpc.handleServerStreamingCall<Buffer, AnyMessage>;
     }
     case "bidi_streaming": {
@@ -151,7 +166,11 @@ function toHandler(method: DescMethod, implementation: AnyMethod, openContext: O
           for await (const bytes of call) yield parse(bytes as Buffer);
         }
         const context = openContext(call);
-        if (context !== undefined) void write(call, context, () => run(requests(), context));
+        if (context === undefined) return;
+        void write(call, context, () => {
+          context.readTimeout();
+          return run(requests(), context);
+        });
       }) satisfies grpc.handleBidiStreamingCall<Buffer, AnyMessage>;
     }
     case "client_streaming":
@@ -161,16 +180,13 @@ function toHandler(method: DescMethod, implementation: AnyMethod, openContext: O
 
 /** Runs a unary method and answers with what it returns, or with the status of its failure. */
 async function answer(
-  call: grpc.ServerUnaryCall<Buffer, AnyMessage>,
   context: GrpcContext,
-  parse: (bytes: Buffer) => AnyMessage,
-  run: UnaryMethod,
+  run: () => Promise<AnyMessage>,
   respond: grpc.sendUnaryData<AnyMessage>,
 ): Promise<void> {
   let message: AnyMessage;
   try {
-    context.readTimeout();
-    message = await run(parse(call.request), context);
+    message = await run();
   } catch (thrown) {
     context.sendHeaders();
     respond(toStatus(thrown, context));
@@ -185,7 +201,6 @@ type WritableCall = grpc.ServerWritableStream<Buffer, AnyMessage> | grpc.ServerD
 /** Writes an implementation's messages out, no faster than they are read. */
 async function write(call: WritableCall, context: GrpcContext, run: () => AsyncIterable<AnyMessage>): Promise<void> {
   try {
-    context.readTimeout();
     for await (const message of run()) {
       context.sendHeaders();
       if (!call.write(message)) await context.drained();

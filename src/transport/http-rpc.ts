@@ -19,7 +19,8 @@ import {
   universalResponseToNodeResponse,
 } from "@connectrpc/connect-node";
 import type { Clock } from "../domain/clock.ts";
-import type { BoundService, RpcContext } from "../service/context.ts";
+import { toGatewayError } from "../domain/error.ts";
+import type { BoundService, Caller, RpcContext } from "../service/context.ts";
 import { INTERRUPT_GRACE_MS } from "./door.ts";
 import { toDetails } from "./error-details.ts";
 import { mintRequestId, nameRequest, REQUEST_ID_HEADER } from "./request-id.ts";
@@ -56,6 +57,7 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
     jsonOptions: { ignoreUnknownFields: false },
   });
   for (const service of services) bindService(router, service, clock);
+  const unreadable = new Map(services.map(({ descriptor, onUnreadable }) => [descriptor, onUnreadable]));
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   /** Keeps the message of a request for its method, and leaves connect-node an empty one to read. */
@@ -64,10 +66,14 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
     arrival: Arrival,
     method: DescMethod,
     form: RequestForm,
+    request: http.IncomingMessage,
   ): AsyncGenerator<Uint8Array> {
     try {
+      // A bad timeout is found before the method is called, too.
+      parseTimeout(arrival.timeout);
       arrival.message = await readMessage(body, method, form, maxMessageBytes);
     } catch (thrown) {
+      unreadable.get(method.parent)?.(method, toCaller(arrival, request), toGatewayError(thrown));
       throw toConnectError(thrown, arrival.requestId);
     }
     yield emptyMessage(form);
@@ -86,7 +92,7 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
       .then(() => {
         const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
         if (form === undefined) return handler(universal);
-        const body = takeMessage(universal.body as AsyncIterable<Uint8Array>, arrival, handler.method, form);
+        const body = takeMessage(universal.body as AsyncIterable<Uint8Array>, arrival, handler.method, form, request);
         return handler({ ...universal, body });
       })
       .then((answer) => universalResponseToNodeResponse(answer, response))
@@ -130,6 +136,17 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
           };
   }
   router.service(descriptor, bound as Partial<ServiceImpl<DescService>>);
+}
+
+function toCaller({ requestId }: Arrival, { headers }: http.IncomingMessage): Caller {
+  return {
+    requestId,
+    system: (headers["content-type"] ?? "").startsWith("application/grpc-web") ? "grpc" : "connectrpc",
+    header(name) {
+      const value = headers[name];
+      return Array.isArray(value) ? value[0] : value;
+    },
+  };
 }
 
 function arrivalOf(context: HandlerContext): Arrival {

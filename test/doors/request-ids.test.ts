@@ -42,6 +42,13 @@ const refusedFor = (reason: string): Refused => {
   return { reason, domain: "sluice", requestIds: [id] };
 };
 
+/** How often the log names the request, as one that was rejected. */
+function loggedAsRejected(id: unknown): number {
+  return gateway.logged.filter(({ msg, outcome, request_id }) => {
+    return msg === "rejected" && outcome === "rejected" && request_id === id;
+  }).length;
+}
+
 function toRefused(info: ErrorInfo | undefined, header: unknown): Refused {
   const requestIds = [...new Set([header, info?.metadata.request_id])];
   return { reason: info?.reason, domain: info?.domain, requestIds };
@@ -66,6 +73,7 @@ describe.each([COMPLETE, STREAM])("%s", (path) => {
     const answer = await sendGrpc(gateway.grpcAddress, path, body, headers);
     const info = infoOf(answer.trailers["grpc-status-details-bin"]);
     expect(toRefused(info, answer.headers["sluice-request-id"])).toEqual(refusedFor(reason));
+    expect(loggedAsRejected(info?.metadata.request_id)).toBe(1);
   });
 
   test.each(faults)("names the request over gRPC-Web: $name", async ({ body, timeout, reason }) => {
@@ -76,6 +84,7 @@ describe.each([COMPLETE, STREAM])("%s", (path) => {
     const trailer = String(unframe(Buffer.from(await response.arrayBuffer())).at(-1)?.message);
     const status = /^grpc-status-details-bin: (\S+)/m.exec(trailer)?.[1];
     expect(toRefused(infoOf(status), response.headers.get("sluice-request-id"))).toEqual(refusedFor(reason));
+    expect(loggedAsRejected(response.headers.get("sluice-request-id"))).toBe(1);
   });
 });
 
@@ -93,6 +102,7 @@ async function refusedByConnect(path: string, body: Uint8Array, headers: Record<
       : (JSON.parse(String(unframe(bytes).at(-1)?.message)) as { error: ConnectError }).error;
   const detail = error.details?.find(({ type }) => type === ErrorInfoSchema.typeName);
   const info = detail && fromBinary(ErrorInfoSchema, Buffer.from(detail.value, "base64"));
+  expect(loggedAsRejected(response.headers.get("sluice-request-id"))).toBe(1);
   return toRefused(info, response.headers.get("sluice-request-id"));
 }
 

@@ -68,14 +68,16 @@ export type Attempt = Message<"sluice.v1.Attempt"> & {
   timeToFirstToken?: Duration | undefined;
 
   /**
-   * What it used. Unset where the provider did not say.
+   * What it used: as the provider reported or, where it did not, as the gateway
+   * counted (`estimated`). Unset where the provider refused, because that uses
+   * nothing.
    *
    * @generated from field: sluice.v1.Usage usage = 7;
    */
   usage?: Usage | undefined;
 
   /**
-   * What it cost. Unset where no price is known.
+   * What it cost. Unset where nothing was used, and where no price is known.
    *
    * @generated from field: sluice.v1.Cost cost = 8;
    */

@@ -100,8 +100,8 @@ export type CompleteResponse = Message<"sluice.v1.CompleteResponse"> & {
   usage?: Usage | undefined;
 
   /**
-   * Cost of all attempts together. Unset where no price is known; never 0 for
-   * that.
+   * Cost of all attempts together. Unset where the price of one that used tokens
+   * is not known; never 0 for that.
    *
    * @generated from field: sluice.v1.Cost cost = 6;
    */
@@ -547,8 +547,8 @@ export type StreamEnd = Message<"sluice.v1.StreamEnd"> & {
   usage?: Usage | undefined;
 
   /**
-   * Cost of all attempts together. Unset where no price is known; never 0 for
-   * that.
+   * Cost of all attempts together. Unset where the price of one that used tokens
+   * is not known; never 0 for that.
    *
    * @generated from field: sluice.v1.Cost cost = 5;
    */
