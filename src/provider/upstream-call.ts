@@ -99,10 +99,10 @@ export class UpstreamCall {
    * early closes the upstream's socket. Call once.
    */
   async *events(): AsyncGenerator<Batch> {
-    if (this.#aborted !== undefined) throw this.#aborted;
+    this.#refuseAborted();
     const { authorize, connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
     const authorized = authorize === undefined ? request : await authorize(request);
-    if (this.#aborted !== undefined) throw this.#aborted;
+    this.#refuseAborted();
     const exchange = connections.send(authorized);
     this.#exchange = exchange;
     let body: { read: Read; close: () => void } | undefined;
@@ -136,6 +136,10 @@ export class UpstreamCall {
       body?.close();
       if (!this.#released && !exchange.over) exchange.abort(ABANDONED);
     }
+  }
+
+  #refuseAborted(): void {
+    if (this.#aborted !== undefined) throw this.#aborted;
   }
 
   #waits(): void {

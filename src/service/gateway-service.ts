@@ -14,9 +14,10 @@ import {
 } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
-import type { Arrival, CallEnd, CallWatcher } from "../domain/watch.ts";
+import type { Arrival, CallWatcher } from "../domain/watch.ts";
 import type { Calls, OpenCall } from "./calls.ts";
 import type { Caller, OnUnreadable, RpcContext, ServiceObject } from "./context.ts";
+import { rejection } from "./rejection.ts";
 import { validate, validateRoles } from "./validate.ts";
 
 export interface GatewayServiceOptions {
@@ -148,27 +149,3 @@ const methods: { readonly [D in Delivery]: string } = {
   unary: `${GatewayService.typeName}/${complete}`,
   stream: `${GatewayService.typeName}/${stream}`,
 };
-
-/** The end of an RPC that never became a call. */
-function rejection(
-  error: GatewayError,
-  request: CompleteRequest | StreamRequest | undefined,
-  latencyMs: number,
-): CallEnd {
-  return {
-    attribution: request?.attribution,
-    model: request?.prompt?.model ?? "",
-    outcome: "rejected",
-    reason: error.reason,
-    error,
-    provider: undefined,
-    servedModel: undefined,
-    finishReason: undefined,
-    usage: undefined,
-    cost: undefined,
-    attempts: [],
-    latencyMs,
-    timeToFirstEventMs: undefined,
-    overheadMs: latencyMs,
-  };
-}

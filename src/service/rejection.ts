@@ -1,0 +1,49 @@
+import type { Attribution, CompleteRequest, StreamRequest } from "../domain/contract.ts";
+import type { GatewayError } from "../domain/error.ts";
+import type { CallEnd } from "../domain/watch.ts";
+
+/** Longest value that is told of a request that was refused, characters: its own rules did not bound it. */
+const MAX_CHARS = 256;
+
+/** Most entries of its metadata. */
+const MAX_ENTRIES = 32;
+
+/** The end of an RPC that never became a call; without its request, where that could not be read. */
+export function rejection(
+  error: GatewayError,
+  request: CompleteRequest | StreamRequest | undefined,
+  latencyMs: number,
+): CallEnd {
+  return {
+    attribution: request?.attribution === undefined ? undefined : shorten(request.attribution),
+    model: cut(request?.prompt?.model ?? ""),
+    outcome: "rejected",
+    reason: error.reason,
+    error,
+    provider: undefined,
+    servedModel: undefined,
+    finishReason: undefined,
+    usage: undefined,
+    cost: undefined,
+    attempts: [],
+    latencyMs,
+    timeToFirstEventMs: undefined,
+    overheadMs: latencyMs,
+  };
+}
+
+function shorten({ $typeName, feature, userId, sessionId, promptVersion, metadata }: Attribution): Attribution {
+  const entries = Object.entries(metadata).slice(0, MAX_ENTRIES);
+  return {
+    $typeName,
+    feature: cut(feature),
+    userId: cut(userId),
+    sessionId: cut(sessionId),
+    promptVersion: cut(promptVersion),
+    metadata: Object.fromEntries(entries.map(([key, value]) => [cut(key), cut(value)])),
+  };
+}
+
+function cut(text: string): string {
+  return text.length <= MAX_CHARS ? text : `${text.slice(0, MAX_CHARS).toWellFormed()}…`;
+}
