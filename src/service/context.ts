@@ -14,7 +14,7 @@ export interface RpcContext {
   readonly requestId: string;
   /** Which protocol family it speaks, in the conventions' words. */
   readonly system: "grpc" | "connectrpc";
-  /** A header of the request; undefined where there is none. */
+  /** A header of the request, with commas between where there are many; undefined where there is none. */
   header(name: string): string | undefined;
   /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */
   readonly timeoutMs: number | undefined;

@@ -35,8 +35,8 @@ export class GrpcContext implements RpcContext {
   }
 
   header(name: string): string | undefined {
-    const value = this.#call.metadata.get(name)[0];
-    return value === undefined ? undefined : String(value);
+    const values = this.#call.metadata.get(name);
+    return values.length === 0 ? undefined : values.map(String).join(", ");
   }
 
   /** Throws `INVALID_REQUEST` for a timeout that is none. */
