@@ -72,8 +72,11 @@ export function attempt(options: AttemptOptions): Handler<RoutedCall> {
         const { delayMs } = decision;
         call.watch.reattempt({ kind: "retry", from: name, to: name, reason: failure.reason, delayMs });
         const sleepsAt = clock.now();
-        await sleep(delayMs, clock, call.signal);
-        call.waits.retryMs += clock.now() - sleepsAt;
+        try {
+          await sleep(delayMs, clock, call.signal);
+        } finally {
+          call.waits.retryMs += clock.now() - sleepsAt;
+        }
       }
     }
     throw failure ?? new GatewayError(ErrorReason.INTERNAL, "The model has no targets.");
