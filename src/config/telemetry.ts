@@ -1,8 +1,12 @@
+import { MAX_TIMER_MS } from "../domain/clock.ts";
 import type { Config } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import type { Environment } from "./secrets.ts";
 
 const PROTOCOLS = ["grpc", "http/protobuf", "http/json"] as const;
+
+const TRACES_EXPORTERS = ["otlp", "console", "none"] as const;
+const METRICS_EXPORTERS = ["otlp", "console", "prometheus", "none"] as const;
 
 const SAMPLERS = [
   "always_on",
@@ -58,14 +62,13 @@ export function toTelemetrySettings(config: Config, environment: Environment, pr
   const read = new Variables(environment, problems);
   const disabled = read.flag("OTEL_SDK_DISABLED");
   const endpoint = telemetry?.otlp?.endpoint;
-  const ratio = telemetry?.sampleRatio ?? read.number("OTEL_TRACES_SAMPLER_ARG", 1);
-  if (ratio > 1) problems.push({ path: "OTEL_TRACES_SAMPLER_ARG", message: "must be a number from 0 to 1" });
-  const batchSize = read.number("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512);
+  const ratio = read.ratio("OTEL_TRACES_SAMPLER_ARG", 1);
+  const queueSize = read.whole("OTEL_BSP_MAX_QUEUE_SIZE", 2048, 1);
   // Baggage is taken for a known word, and not used.
   const propagators = read.list("OTEL_PROPAGATORS", ["tracecontext", "baggage", "none"]) ?? ["tracecontext"];
 
-  const signal = (name: "TRACES" | "METRICS"): SignalSettings & { readonly prometheus: boolean } => {
-    const exporters = read.list(`OTEL_${name}_EXPORTER`, ["otlp", "console", "prometheus", "none"]);
+  const signal = (name: "TRACES" | "METRICS", known: readonly string[]) => {
+    const exporters = read.list(`OTEL_${name}_EXPORTER`, known);
     // The specification's default is to push; here it needs a word, so that a trial without a collector is quiet.
     const pushes =
       exporters === undefined
@@ -75,38 +78,44 @@ export function toTelemetrySettings(config: Config, environment: Environment, pr
       telemetry?.otlp?.protocol ||
       read.choice(`OTEL_EXPORTER_OTLP_${name}_PROTOCOL`, PROTOCOLS) ||
       read.choice("OTEL_EXPORTER_OTLP_PROTOCOL", PROTOCOLS);
-    return {
+    // Read by the exporters, which take their own defaults for what they cannot read.
+    for (const infix of ["", `${name}_`] as const) {
+      read.endpoint(`OTEL_EXPORTER_OTLP_${infix}ENDPOINT`);
+      read.whole(`OTEL_EXPORTER_OTLP_${infix}TIMEOUT`, 10_000, 1);
+    }
+    const settings: SignalSettings = {
       otlp: !disabled && pushes,
       console: !disabled && exporters?.includes("console") === true,
-      prometheus: exporters?.includes("prometheus") === true,
       protocol: PROTOCOLS.find((one) => one === protocol) ?? "grpc",
       endpoint,
     };
+    return { settings, prometheus: exporters?.includes("prometheus") === true };
   };
 
-  const { prometheus: _, ...traces } = signal("TRACES");
-  const { prometheus, ...metrics } = signal("METRICS");
-  const intervalMs = read.number("OTEL_METRIC_EXPORT_INTERVAL", 60_000);
+  const { settings: traces } = signal("TRACES", TRACES_EXPORTERS);
+  const { settings: metrics, prometheus } = signal("METRICS", METRICS_EXPORTERS);
+  const intervalMs = read.whole("OTEL_METRIC_EXPORT_INTERVAL", 60_000, 1);
   return {
     propagates: propagators.includes("tracecontext"),
     traces: {
       ...traces,
-      ratio: Math.min(ratio, 1),
+      ratio: telemetry?.sampleRatio ?? ratio,
       // A ratio needs a sampler that heeds it.
       sampler:
         telemetry?.sampleRatio === undefined
           ? (read.choice("OTEL_TRACES_SAMPLER", SAMPLERS) ?? "parentbased_always_on")
           : "parentbased_traceidratio",
-      queueSize: Math.max(read.number("OTEL_BSP_MAX_QUEUE_SIZE", 2048), batchSize),
-      batchSize,
-      delayMs: read.number("OTEL_BSP_SCHEDULE_DELAY", 5000),
-      exportTimeoutMs: read.number("OTEL_BSP_EXPORT_TIMEOUT", 30_000),
+      queueSize,
+      // A batch is never larger than what waits: the queue is what bounds the memory.
+      batchSize: Math.min(read.whole("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", 512, 1), queueSize),
+      delayMs: read.whole("OTEL_BSP_SCHEDULE_DELAY", 5000, 0),
+      exportTimeoutMs: read.whole("OTEL_BSP_EXPORT_TIMEOUT", 30_000, 1),
       limits: spanLimits(read),
     },
     metrics: {
       ...metrics,
       intervalMs,
-      exportTimeoutMs: Math.min(read.number("OTEL_METRIC_EXPORT_TIMEOUT", 30_000), intervalMs),
+      exportTimeoutMs: Math.min(read.whole("OTEL_METRIC_EXPORT_TIMEOUT", 30_000, 1), intervalMs),
       prometheus: disabled ? false : (telemetry?.prometheus ?? (prometheus ? true : undefined)),
     },
   };
@@ -115,7 +124,7 @@ export function toTelemetrySettings(config: Config, environment: Environment, pr
 function spanLimits(read: Variables): TelemetrySettings["traces"]["limits"] {
   const limit = (key: string, ...names: string[]): Record<string, number> => {
     const name = names.find((one) => read.isSet(one));
-    return name === undefined ? {} : { [key]: read.number(name, 0) };
+    return name === undefined ? {} : { [key]: read.whole(name, 0, 0) };
   };
   return {
     ...limit("attributeCountLimit", "OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_COUNT_LIMIT"),
@@ -146,25 +155,42 @@ class Variables {
   }
 
   flag(name: string): boolean {
-    return this.#text(name)?.toLowerCase() === "true";
+    const text = this.#text(name)?.toLowerCase();
+    if (text !== undefined && text !== "true" && text !== "false") this.#wrong(name, text, "neither true nor false");
+    return text === "true";
   }
 
-  number(name: string, fallback: number): number {
+  ratio(name: string, fallback: number): number {
     const text = this.#text(name);
     if (text === undefined) return fallback;
     const value = Number(text);
-    if (Number.isFinite(value) && value >= 0) return value;
-    this.#problems.push({ path: name, message: `${JSON.stringify(text)} is no number` });
+    if (value >= 0 && value <= 1) return value;
+    this.#wrong(name, text, "no number from 0 to 1");
     return fallback;
+  }
+
+  /** A whole number that is also good for a timer of so many ms. */
+  whole(name: string, fallback: number, least: 0 | 1): number {
+    const text = this.#text(name);
+    if (text === undefined) return fallback;
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= MAX_TIMER_MS) return value;
+    this.#wrong(name, text, `no whole number from ${least} to ${MAX_TIMER_MS}`);
+    return fallback;
+  }
+
+  /** An address with or without `http://`; gRPC takes both. */
+  endpoint(name: string): void {
+    const text = this.#text(name);
+    if (text === undefined) return;
+    if (!URL.canParse(text.includes("://") ? text : `http://${text}`)) this.#wrong(name, text, "no address");
   }
 
   choice<T extends string>(name: string, choices: readonly T[]): T | undefined {
     const text = this.#text(name);
     if (text === undefined) return undefined;
     const found = choices.find((one) => one === text);
-    if (found === undefined) {
-      this.#problems.push({ path: name, message: `${JSON.stringify(text)} is none of ${choices.join(", ")}` });
-    }
+    if (found === undefined) this.#wrong(name, text, `none of ${choices.join(", ")}`);
     return found;
   }
 
@@ -174,11 +200,16 @@ class Variables {
       .map((item) => item.trim())
       .filter((item) => item !== "");
     for (const item of items ?? []) {
-      if (!choices.includes(item)) {
-        this.#problems.push({ path: name, message: `${JSON.stringify(item)} is none of ${choices.join(", ")}` });
-      }
+      if (!choices.includes(item)) this.#wrong(name, item, `none of ${choices.join(", ")}`);
     }
     return items;
+  }
+
+  #wrong(name: string, text: string, is: string): void {
+    const message = `${JSON.stringify(text)} is ${is}`;
+    // Both signals read what is meant for both.
+    if (this.#problems.some((one) => one.path === name && one.message === message)) return;
+    this.#problems.push({ path: name, message });
   }
 
   #text(name: string): string | undefined {
