@@ -38,7 +38,7 @@ export interface Observing {
 /** Puts together all that watches: traces, metrics and the line for each call. Must be closed. */
 export async function openObserving(options: ObservingOptions): Promise<Observing> {
   const { settings, telemetry, version, log, clock, calls, providers, catalogue } = options;
-  forwardDiagnostics(log);
+  forwardDiagnostics(log, clock);
   const prometheus = telemetry.metrics.prometheus ?? isLoopback(parseAddress(settings.httpAddress));
   const otel = await openTelemetry({ ...telemetry, version, metrics: { ...telemetry.metrics, prometheus } });
   const labels = new Labels({ features: settings.maxFeatures, others: settings.maxLabelValues }, settings.cohorts);
@@ -62,7 +62,12 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
     propagates: telemetry.propagates,
     content: settings.recordContent,
     metrics: new CallMetrics(otel.meter, labels),
-    log: createCallLog(settings.logLevel, options.output, clock),
+    log: createCallLog({
+      level: settings.logLevel,
+      destination: options.output,
+      clock,
+      quotedFeatures: settings.recordContent.features,
+    }),
     onFault: (error) => log.error({ error }, "watching failed"),
   });
   return {

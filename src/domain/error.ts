@@ -13,6 +13,8 @@ export interface GatewayErrorOptions {
   /** How long to wait before trying again, ms. Becomes `RetryInfo`. */
   readonly retryAfterMs?: number | undefined;
   readonly violations?: readonly FieldViolation[];
+  /** The part of the message that is an upstream's own words. They may quote the prompt or the answer. */
+  readonly quoted?: string;
   /** For logs only; callers never see it. */
   readonly cause?: unknown;
 }
@@ -25,6 +27,7 @@ export class GatewayError extends Error {
   readonly metadata: Readonly<Record<string, string>>;
   readonly retryAfterMs: number | undefined;
   readonly violations: readonly FieldViolation[];
+  readonly #quoted: string;
   /** What was tried, set once for the whole call by the outermost stage that knows it. */
   failure: CallFailure | undefined;
 
@@ -36,10 +39,16 @@ export class GatewayError extends Error {
     this.metadata = options.metadata ?? {};
     this.retryAfterMs = options.retryAfterMs;
     this.violations = options.violations ?? [];
+    this.#quoted = options.quoted?.toWellFormed() ?? "";
   }
 
   get row(): ReasonRow {
     return reasonRow(this.reason);
+  }
+
+  /** The message without the upstream's words: for logs, which may not hold what callers and models said. */
+  get discreetMessage(): string {
+    return this.#quoted === "" ? this.message : this.message.replaceAll(this.#quoted, "[withheld]");
   }
 
   /** The same failure with its message put through `reword`; itself, where that changes nothing. */
@@ -47,7 +56,8 @@ export class GatewayError extends Error {
     const message = reword(this.message);
     if (message === this.message) return this;
     const { metadata, retryAfterMs, violations } = this;
-    return new GatewayError(this.reason, message, { metadata, retryAfterMs, violations });
+    const quoted = reword(this.#quoted);
+    return new GatewayError(this.reason, message, { metadata, retryAfterMs, violations, quoted });
   }
 
   /** The same failure with more metadata; what is known already stays. */
@@ -56,6 +66,7 @@ export class GatewayError extends Error {
       metadata: { ...metadata, ...this.metadata },
       retryAfterMs: this.retryAfterMs,
       violations: this.violations,
+      quoted: this.#quoted,
       cause: this.cause,
     });
     named.failure = this.failure;

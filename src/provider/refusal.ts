@@ -54,9 +54,10 @@ export function explainRedirect(status: number): GatewayError {
 
 /** A page for people, where an answer for programs was wanted. */
 export function explainPage(head: WireHead, html: string): GatewayError {
+  const quoted = quoteHtml(html);
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream answered ${head.status} with an HTML page instead of an answer: ${quoteHtml(html)}`,
-    { metadata: { upstream_status: String(head.status) } },
+    `The upstream answered ${head.status} with an HTML page instead of an answer: ${quoted}`,
+    { metadata: { upstream_status: String(head.status) }, quoted },
   );
 }

@@ -7,9 +7,17 @@ import type { Arrival, CallEnd } from "../domain/watch.ts";
 import { finishReasonName } from "./attributes.ts";
 import { describeError, type LogDestination, type LogLevel, SERVICE, shows } from "./log.ts";
 
-/** Writes one line for each RPC: who asked, who answered, how long it took and what it cost. Never what was said. */
+/** Writes one line for each RPC: who asked, who answered, how long it took and what it cost. Not what was said. */
 export interface CallLog {
   ended(arrival: Arrival, end: CallEnd, traceId: string | undefined, spanId: string | undefined): void;
+}
+
+export interface CallLogOptions {
+  readonly level: LogLevel;
+  readonly destination: LogDestination;
+  readonly clock: Clock;
+  /** Features whose words are recorded anyway: for them, errors are told with the upstream's words. */
+  readonly quotedFeatures: ReadonlySet<string>;
 }
 
 /**
@@ -17,7 +25,7 @@ export interface CallLog {
  * through `JSON.stringify` at half the logger's price (`npm run bench`). What is written is chosen field by field, so
  * nothing secret can come in by way of an object.
  */
-export function createCallLog(level: LogLevel, destination: LogDestination, clock: Clock): CallLog {
+export function createCallLog({ level, destination, clock, quotedFeatures }: CallLogOptions): CallLog {
   const toIso = createIsoFormat();
   const showsAnswers = shows(level, "info");
   const showsFailures = shows(level, "warn");
@@ -32,7 +40,7 @@ export function createCallLog(level: LogLevel, destination: LogDestination, cloc
         msg: end.outcome === "rejected" ? "rejected" : "call",
         request_id: arrival.requestId,
         ...traceFields(traceId, spanId),
-        ...toFields(arrival, end),
+        ...toFields(arrival, end, quotedFeatures),
       };
       destination.write(`${JSON.stringify(line)}\n`);
     },
@@ -58,8 +66,9 @@ function traceFields(traceId = "", spanId = ""): Record<string, string> {
   return { trace_id: traceId, span_id: spanId };
 }
 
-function toFields(arrival: Arrival, end: CallEnd): Record<string, unknown> {
+function toFields(arrival: Arrival, end: CallEnd, quotedFeatures: ReadonlySet<string>): Record<string, unknown> {
   const { attribution, usage, cost } = end;
+  const quotes = quotedFeatures.has(attribution?.feature ?? "") ? "shown" : "withheld";
   return {
     feature: attribution?.feature,
     user_id: attribution?.userId || undefined,
@@ -71,7 +80,7 @@ function toFields(arrival: Arrival, end: CallEnd): Record<string, unknown> {
     served_model: end.servedModel || undefined,
     outcome: end.outcome,
     reason: end.outcome === "answered" ? undefined : reasonName(end.reason),
-    error: end.error === undefined ? undefined : describeError(end.error),
+    error: end.error === undefined ? undefined : describeError(end.error, quotes),
     finish_reason: end.finishReason === undefined ? undefined : finishReasonName(end.finishReason),
     input_tokens: usage?.inputTokens,
     cache_read_tokens: usage?.cacheReadTokens || undefined,

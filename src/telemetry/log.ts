@@ -1,4 +1,6 @@
 import pino, { type Logger } from "pino";
+import { ErrorReason } from "../domain/contract.ts";
+import { GatewayError } from "../domain/error.ts";
 
 export type Log = Pick<Logger, "debug" | "info" | "warn" | "error" | "fatal">;
 
@@ -27,21 +29,29 @@ export function createLog(level: LogLevel, destination: LogDestination): Log {
       base: { service: SERVICE },
       timestamp: pino.stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
-      serializers: { error: describeError },
+      serializers: { error: (error: unknown) => describeError(error) },
     },
     destination,
   );
 }
 
-/** An error for the log: message, code and causes. Stacks only where the error is a defect of our own. */
-export function describeError(error: unknown): unknown {
+/**
+ * An error for the log: message, code and causes. Stacks only where the error is a defect of our own. An upstream's
+ * words are left out unless `quotes` allows them: they may quote what the caller or the model said.
+ */
+export function describeError(
+  error: unknown,
+  quotes: "withheld" | "shown" = "withheld",
+  stacks: "none" | "shown" = "shown",
+): unknown {
   if (!(error instanceof Error)) return error;
+  const expected = error instanceof GatewayError && error.reason !== ErrorReason.INTERNAL;
   const code: unknown = Reflect.get(error, "code");
   return {
     type: error.name,
-    message: error.message,
+    message: error instanceof GatewayError && quotes === "withheld" ? error.discreetMessage : error.message,
     ...(typeof code === "string" ? { code } : {}),
-    ...(error.cause === undefined ? {} : { cause: describeError(error.cause) }),
-    ...(error.name === "GatewayError" ? {} : { stack: error.stack }),
+    ...(error.cause === undefined ? {} : { cause: describeError(error.cause, quotes, expected ? "none" : stacks) }),
+    ...(error instanceof GatewayError || stacks === "none" ? {} : { stack: error.stack }),
   };
 }

@@ -1,5 +1,6 @@
 import {
   createNoopMeter,
+  diag,
   type Meter,
   type MeterProvider as MeterProviderApi,
   type Tracer,
@@ -99,7 +100,11 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
       page === undefined ? undefined : (request, response) => page.getMetricsRequestHandler(request, response),
     async close(timeoutMs) {
       const closing = Promise.allSettled([tracers?.shutdown(), meters?.shutdown({ timeoutMillis: timeoutMs })]);
-      await Promise.race([closing, delay(timeoutMs)]);
+      const results = await Promise.race([closing, delay(timeoutMs)]);
+      if (results === undefined) diag.warn("the last telemetry is lost: the collector did not take it in time");
+      for (const result of results ?? []) {
+        if (result.status === "rejected") diag.warn(`the last telemetry is lost: ${messageOf(result.reason)}`);
+      }
     },
   };
 }
@@ -170,8 +175,12 @@ async function openPushReaders({
   );
 }
 
-function delay(ms: number): Promise<void> {
+function delay(ms: number): Promise<undefined> {
   return new Promise((resolve) => {
-    systemClock.schedule(ms, resolve);
+    systemClock.schedule(ms, () => resolve(undefined));
   });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

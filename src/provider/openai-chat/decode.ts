@@ -239,8 +239,10 @@ function isError(chunk: JsonRecord): boolean {
 }
 
 function malformed(data: string): GatewayError {
+  const quoted = quote(data.slice(0, 80));
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no chat completion: "${quote(data.slice(0, 80))}". Try again.`,
+    `The upstream's answer is no chat completion: "${quoted}". Try again.`,
+    { quoted },
   );
 }

@@ -152,7 +152,7 @@ function toError(status: number, said: Said, what: string, retryAfterMs: number 
   const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(said.message);
   const advice = adviceOn[reason] ?? "";
   const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
-  return new GatewayError(reason, text, { metadata: { upstream_status: String(status) }, retryAfterMs });
+  return new GatewayError(reason, text, { metadata: { upstream_status: String(status) }, retryAfterMs, quoted: words });
 }
 
 /** What to do, where the provider's words do not say it. */
