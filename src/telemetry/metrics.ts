@@ -140,10 +140,11 @@ export class CallMetrics {
 
   callEnded({ system, method, delivery }: Arrival, end: CallEnd): void {
     const error: Attributes = isFault(end.reason) ? { [attribute.errorType]: reasonName(end.reason) } : {};
+    const status = statusOf(system, end.reason);
     this.#rpcDuration.record(end.latencyMs / 1000, {
       [attribute.rpcSystemName]: system,
       [attribute.rpcMethod]: method,
-      [attribute.rpcResponseStatusCode]: statusOf(end.reason),
+      ...(status === undefined ? {} : { [attribute.rpcResponseStatusCode]: status }),
       ...error,
     });
     const last = end.attempts.at(-1);

@@ -11,13 +11,7 @@ import { AttemptOutcome, ErrorReason } from "../domain/contract.ts";
 import type { Batch } from "../domain/event.ts";
 import { codeName, isServerFault, reasonName, reasonRow } from "../domain/reasons.ts";
 import type { Admission, Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
-import {
-  attributionAttributes,
-  finishReasonName,
-  OPERATION,
-  requestAttributes,
-  responseAttributes,
-} from "./attributes.ts";
+import { attributionAttributes, OPERATION, requestAttributes, responseAttributes } from "./attributes.ts";
 import { AnswerContent, recordPrompt } from "./content.ts";
 import { attribute, own } from "./names.ts";
 import { readTraceContext, traceHeaders } from "./trace-context.ts";
@@ -34,6 +28,7 @@ export class CallSpan {
   readonly #tracer: Tracer;
   readonly #content: ContentRecording;
   readonly #requestId: string;
+  readonly #system: Arrival["system"];
   readonly #span: Span;
   #shared: Attributes = NO_ATTRIBUTES;
 
@@ -41,6 +36,7 @@ export class CallSpan {
     this.#tracer = tracer;
     this.#content = content;
     this.#requestId = arrival.requestId;
+    this.#system = arrival.system;
     this.#span = tracer.startSpan(
       arrival.method,
       {
@@ -80,7 +76,7 @@ export class CallSpan {
     if (!this.#content.features.has(call.attribution.feature)) return new AttemptSpan(span, undefined);
     const { maxChars } = this.#content;
     const { systemInstructions, inputMessages } = recordPrompt(call.prompt.messages, maxChars);
-    span.setAttribute(attribute.genAiInputMessages, inputMessages);
+    if (inputMessages !== undefined) span.setAttribute(attribute.genAiInputMessages, inputMessages);
     if (systemInstructions !== undefined) span.setAttribute(attribute.genAiSystemInstructions, systemInstructions);
     return new AttemptSpan(span, new AnswerContent(maxChars));
   }
@@ -100,7 +96,8 @@ export class CallSpan {
       if (this.#shared === NO_ATTRIBUTES) span.setAttributes(attributionAttributes(this.#requestId, end.attribution));
       span.setAttribute(own.outcome, end.outcome);
       span.setAttribute(own.attempts, end.attempts.length);
-      span.setAttribute(attribute.rpcResponseStatusCode, statusOf(end.reason));
+      const status = statusOf(this.#system, end.reason);
+      if (status !== undefined) span.setAttribute(attribute.rpcResponseStatusCode, status);
       if (end.reason !== ErrorReason.UNSPECIFIED) span.setAttribute(own.reason, reasonName(end.reason));
       if (isFault(end.reason)) {
         span.setAttribute(attribute.errorType, reasonName(end.reason));
@@ -113,9 +110,16 @@ export class CallSpan {
 
 const NO_ATTRIBUTES: Attributes = {};
 
-/** Name of the gRPC status that a reason becomes; OK for none. */
-export function statusOf(reason: ErrorReason): string {
-  return reason === ErrorReason.UNSPECIFIED ? "OK" : codeName(reasonRow(reason).code);
+/** Name of the status that a reason becomes, as its protocol writes it. Connect has none for success. */
+export function statusOf(system: Arrival["system"], reason: ErrorReason): string | undefined {
+  if (reason === ErrorReason.UNSPECIFIED) return system === "grpc" ? "OK" : undefined;
+  const name = codeName(reasonRow(reason).code);
+  return system === "grpc" ? name : connectName(name);
+}
+
+/** Connect spells one of the names its own way (https://connectrpc.com/docs/protocol/#error-codes). */
+function connectName(name: string): string {
+  return name === "CANCELLED" ? "canceled" : name.toLowerCase();
 }
 
 /** Whether the gateway or its upstreams are to blame, as the RPC conventions divide the codes. */
@@ -151,17 +155,14 @@ export class AttemptSpan {
     const span = this.#span;
     span.setAttributes(responseAttributes(end));
     if (this.#seconds !== undefined) span.setAttribute(attribute.genAiResponseTimeToFirstChunk, this.#seconds);
-    if (this.#answer !== undefined) {
-      const finish = end.finishReason === undefined ? undefined : finishReasonName(end.finishReason);
-      span.setAttribute(attribute.genAiOutputMessages, this.#answer.toJson(finish));
-    }
+    const said = this.#answer?.toJson(end.finishReason);
+    if (said !== undefined) span.setAttribute(attribute.genAiOutputMessages, said);
     const { outcome, errorReason } = end.attempt;
-    if (outcome !== AttemptOutcome.SUCCEEDED) {
+    // A caller that changes its mind is no error.
+    if (errorReason === ErrorReason.CANCELLED) span.setAttribute(own.outcome, "cancelled");
+    else if (outcome !== AttemptOutcome.SUCCEEDED) {
       span.setAttribute(attribute.errorType, reasonName(errorReason));
-      // A caller that changes its mind is no error.
-      if (errorReason !== ErrorReason.CANCELLED) {
-        span.setStatus({ code: SpanStatusCode.ERROR, message: reasonName(errorReason) });
-      }
+      span.setStatus({ code: SpanStatusCode.ERROR, message: reasonName(errorReason) });
     }
     span.end();
   }
