@@ -27,6 +27,8 @@ export interface OtlpReceiverOptions {
   readonly protocol?: "grpc" | "http";
   /** Accepts everything and never answers. */
   readonly stalls?: boolean;
+  /** Of HTTP only. Default: a free one. */
+  readonly port?: number;
 }
 
 interface WireMetrics {
@@ -51,6 +53,7 @@ function load(file: string, service: string): grpc.ServiceDefinition {
 export async function openOtlpReceiver({
   protocol = "grpc",
   stalls = false,
+  port: wanted = 0,
 }: OtlpReceiverOptions = {}): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = [];
   const metrics = new Set<string>();
@@ -64,7 +67,7 @@ export async function openOtlpReceiver({
     if (signal === "traces") spans.push(...readSpans(message as WireTraces));
     else for (const name of metricNames(message as WireMetrics)) metrics.add(name);
   };
-  const { port, close } = await (protocol === "grpc" ? listenGrpc(take, stalls) : listenHttp(take, stalls));
+  const { port, close } = await (protocol === "grpc" ? listenGrpc(take, stalls) : listenHttp(take, stalls, wanted));
   return {
     url: `http://127.0.0.1:${port}`,
     spans,
@@ -106,7 +109,7 @@ async function listenGrpc(take: Take, stalls: boolean): Promise<Listening> {
   };
 }
 
-async function listenHttp(take: Take, stalls: boolean): Promise<Listening> {
+async function listenHttp(take: Take, stalls: boolean, port: number): Promise<Listening> {
   const sockets = new Set<Socket>();
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -131,7 +134,7 @@ async function listenHttp(take: Take, stalls: boolean): Promise<Listening> {
     sockets.add(socket);
     socket.on("close", () => sockets.delete(socket));
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   return {
     port: (server.address() as AddressInfo).port,
     async close() {
