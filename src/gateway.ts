@@ -1,22 +1,14 @@
+import { isDeepStrictEqual } from "node:util";
 import { Health } from "../gen/health/v1/health_pb.ts";
-import type { Config } from "./config/load.ts";
-import { ConfigError } from "./config/problem.ts";
-import type { ProviderSettings } from "./config/providers.ts";
+import { Assembly, type Plan } from "./assembly.ts";
+import type { Problem } from "./config/problem.ts";
 import type { Settings } from "./config/settings.ts";
 import type { TelemetrySettings } from "./config/telemetry.ts";
-import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
 import { ErrorReason, GatewayService } from "./domain/contract.ts";
 import { GatewayError } from "./domain/error.ts";
 import { checkAddresses } from "./listening.ts";
 import { openObserving } from "./observing.ts";
-import { Accounts } from "./pipeline/account.ts";
-import { attempt } from "./pipeline/attempt.ts";
-import { observe } from "./pipeline/observe.ts";
-import { type Routes, route } from "./pipeline/route.ts";
-import type { Prices } from "./prices.ts";
-import { Provider, type Target } from "./provider/provider.ts";
-import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
 import { createGatewayService, reportUnreadable, warmUp } from "./service/gateway-service.ts";
@@ -28,15 +20,11 @@ import type { Door } from "./transport/door.ts";
 import { openGrpcDoor } from "./transport/grpc.ts";
 import { openHttpDoor } from "./transport/http.ts";
 
-export interface GatewayOptions {
-  readonly settings: Settings;
-  readonly providers: readonly ProviderSettings[];
-  readonly models: Config["models"];
+export interface GatewayOptions extends Plan {
   readonly tls: TlsFiles | undefined;
   /** Listens without TLS on addresses that others can reach. */
   readonly insecure: boolean;
   readonly telemetry: TelemetrySettings;
-  readonly prices: Prices;
   readonly version: string;
   readonly log: Log;
   /** Where the line of each call goes. */
@@ -45,10 +33,36 @@ export interface GatewayOptions {
   readonly random: Random;
 }
 
+/** Settings that are used up at the start. */
+const FIXED_SETTINGS = [
+  "grpcAddress",
+  "httpAddress",
+  "corsOrigins",
+  "logLevel",
+  "maxMessageBytes",
+  "maxStreamsPerConnection",
+  "maxHeaderBytes",
+  "cohorts",
+  "maxFeatures",
+  "maxLabelValues",
+  "recordContent",
+] as const satisfies readonly (keyof Settings)[];
+
+function changedForGood(before: Settings, after: Settings): string[] {
+  return FIXED_SETTINGS.filter((name) => !isDeepStrictEqual(before[name], after[name]));
+}
+
 export interface Gateway {
   /** `host:port` of the doors, with the ports that were taken. */
   readonly grpcAddress: string;
   readonly httpAddress: string;
+  /**
+   * Calls that come from now on are treated by this plan; running ones end as they began. Throws `ConfigError` where it
+   * cannot be used, and changes nothing.
+   */
+  reload(next: Plan): void;
+  /** Records that a new configuration could not be used. */
+  reloadRefused(problems: readonly Problem[]): void;
   /**
    * Stops: says NOT_SERVING, takes no new connections, gives running calls this long (ms), ends what is left with
    * UNAVAILABLE, and closes everything. Called again, it ends the waiting.
@@ -67,35 +81,25 @@ const TELEMETRY_FLUSH_MS = 3000;
 
 /** Builds the parts and opens the doors. Throws `ConfigError` or the error of listening, with nothing left open. */
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
-  const { settings, clock, random, log, prices } = options;
+  const { settings, clock, random, log } = options;
   checkAddresses(options);
-  const providers = new Map(
-    options.providers.map((given) => [given.name, createProvider(given, settings, prices, clock)]),
-  );
-  const routes: Routes = { providers, aliases: toAliases(options.models, providers) };
-
-  const observed = observe(clock);
-  const routed = route(routes);
-  const attempted = attempt({
-    clock,
-    random,
-    retry: settings.retry,
-    accounts: new Accounts(prices.book, clock),
-    timeouts: {
-      headersMs: settings.headersTimeoutMs,
-      firstTokenMs: settings.firstTokenTimeoutMs,
-      idleMs: settings.idleTimeoutMs,
-      attemptMs: settings.attemptTimeoutMs,
-    },
+  let current: Plan = options;
+  let assembly = new Assembly(options, clock, random);
+  const calls = new Calls(clock);
+  const observing = await openObserving({
+    ...options,
+    catalogue: () => current.prices.catalogue,
+    calls,
+    providers: () => assembly.providers,
   });
-  const handle: Handler<Call> = observed(routed(attempted));
-
-  const calls = new Calls({ clock, defaultDeadlineMs: settings.defaultDeadlineMs });
-  const observing = await openObserving({ ...options, catalogue: prices.catalogue, calls, providers });
   const { watcher } = observing;
   const health = new HealthState([GatewayService.typeName]);
   const services = [
-    bind(GatewayService, createGatewayService({ calls, handle, clock, watcher }), reportUnreadable({ watcher })),
+    bind(
+      GatewayService,
+      createGatewayService({ calls, plan: () => assembly, clock, watcher }),
+      reportUnreadable({ watcher }),
+    ),
     bind(Health, createHealthService(health)),
     ...createReflectionServices([GatewayService, Health]),
   ];
@@ -141,7 +145,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     health.close();
     await Promise.race([drained, wait(FLUSH_MS, clock)]);
     for (const door of doors) door.close();
-    await Promise.all([...providers.values()].map((provider) => provider.close()));
+    await assembly.close();
     await observing.close(TELEMETRY_FLUSH_MS);
     log.info("stopped");
   }
@@ -149,50 +153,28 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     grpcAddress: grpcDoor?.address ?? settings.grpcAddress,
     httpAddress: httpDoor?.address ?? settings.httpAddress,
+    reload(next) {
+      const startedAt = clock.wallNow();
+      const restart = changedForGood(current.settings, next.settings);
+      const replaced = assembly;
+      assembly = new Assembly(next, clock, random, replaced);
+      current = next;
+      replaced.replacedBy(assembly);
+      observing.reloaded({ outcome: "applied", startedAt, endedAt: clock.wallNow() });
+      if (restart.length > 0) log.warn({ settings: restart }, "these settings change with a restart only");
+      log.info({ providers: [...assembly.providers.keys()] }, "configuration reloaded");
+    },
+    reloadRefused(problems) {
+      const at = clock.wallNow();
+      observing.reloaded({ outcome: "refused", startedAt: at, endedAt: at });
+      log.error({ problems }, "the configuration has errors; the one before stays");
+    },
     stop(drainMs) {
       if (stopping === undefined) stopping = stop(drainMs);
       else hurry?.();
       return stopping;
     },
   };
-}
-
-function createProvider(given: ProviderSettings, settings: Settings, prices: Prices, clock: Clock): Provider {
-  const dialect = findDialect(given.preset, given.dialect);
-  if (dialect === undefined) throw new ConfigError([{ path: `providers.${given.name}`, message: "has no dialect" }]);
-  return new Provider({
-    name: given.name,
-    dialect,
-    clock,
-    baseUrl: given.baseUrl,
-    key: given.key,
-    keyHeader: keyHeaderOf(given.preset, given.dialect),
-    authorize: undefined,
-    vendor: vendorOf(given.preset) ?? given.name,
-    catalogueProvider: prices.catalogueProviders.get(given.name),
-    propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
-    headers: given.headers,
-    apiVersion: given.apiVersion,
-    connectTimeoutMs: settings.connectTimeoutMs,
-    maxConnections: given.maxConnections,
-    limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
-  });
-}
-
-function toAliases(
-  models: Config["models"],
-  providers: ReadonlyMap<string, Provider>,
-): ReadonlyMap<string, readonly Target[]> {
-  return new Map(
-    Object.entries(models).map(([alias, { targets }]) => [
-      alias,
-      targets.flatMap((target) => {
-        const slash = target.indexOf("/");
-        const provider = providers.get(target.slice(0, slash));
-        return provider === undefined ? [] : [{ provider, model: target.slice(slash + 1) }];
-      }),
-    ]),
-  );
 }
 
 function wait(ms: number, clock: Clock): Promise<void> {

@@ -1,18 +1,12 @@
 import { readFileSync } from "node:fs";
 import { parseArgs } from "node:util";
-import { emptyConfig, loadConfig } from "./config/load.ts";
-import { ConfigError, type Problem } from "./config/problem.ts";
-import { checkModels, providersFromEnvironment, toProviderSettings } from "./config/providers.ts";
-import { processEnvironment } from "./config/secrets.ts";
-import { LOG_LEVELS, toSettings } from "./config/settings.ts";
-import { toTelemetrySettings } from "./config/telemetry.ts";
+import { ConfigError } from "./config/problem.ts";
 import { systemClock } from "./domain/clock.ts";
 import { type Gateway, openGateway } from "./gateway.ts";
-import { checkAddresses, readTls } from "./listening.ts";
-import { pricedProviders, readPrices } from "./prices.ts";
+import { type Prepared, prepare } from "./prepare.ts";
 import { printPrices } from "./prices-command.ts";
 import { loadCatalogue } from "./pricing/catalogue.ts";
-import { known } from "./provider/registry.ts";
+import { reloadOnChange } from "./reload.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { openStandardOutput } from "./telemetry/standard-output.ts";
 import { startSimulator, tryCommand } from "./trial.ts";
@@ -92,8 +86,12 @@ async function main(): Promise<void> {
     process.stdout.write(`sluice ${version()}\nprices ${loadCatalogue().source}\n`);
     return;
   }
-  const prepared = prepare(args);
-  if (prepared === undefined) {
+  let prepared: Prepared;
+  try {
+    prepared = prepare(args);
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    reportConfigError(error);
     process.exitCode = EXIT.misconfigured;
     return;
   }
@@ -104,64 +102,23 @@ async function main(): Promise<void> {
   await run(args, prepared);
 }
 
-type Prepared = NonNullable<ReturnType<typeof prepare>>;
-
-/** Everything that the configuration says, checked. Writes what is wrong to standard error. */
-function prepare(args: Arguments) {
-  try {
-    const config = args.config === undefined ? emptyConfig() : loadConfig(args.config);
-    const problems: Problem[] = [];
-    const providers =
-      args.config === undefined
-        ? providersFromEnvironment(known, processEnvironment, problems)
-        : toProviderSettings(config, known, processEnvironment, problems);
-    checkModels(config, new Set(Object.keys(config.providers)), problems);
-    const priced = args.config === undefined ? providers : pricedProviders(config.providers);
-    const prices = readPrices(config.prices, priced, problems);
-    const telemetry = toTelemetrySettings(config, processEnvironment, problems);
-    const level = args["log-level"];
-    if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
-      problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
-    }
-    if (problems.length > 0) throw new ConfigError(problems);
-    const flags = { grpc: args.grpc, http: args.http, logLevel: args["log-level"] };
-    const prepared = {
-      config,
-      providers,
-      prices,
-      telemetry,
-      settings: toSettings(config, flags),
-      tls: readTls(config),
-    };
-    checkAddresses({ ...prepared, insecure: args.insecure === true });
-    return prepared;
-  } catch (error) {
-    if (!(error instanceof ConfigError)) throw error;
-    reportConfigError(error);
-    return undefined;
-  }
-}
-
 function reportConfigError(error: ConfigError): void {
   process.stderr.write(`The configuration cannot be used:\n${error.message.replace(/^/gm, "  ")}\n`);
 }
 
-async function run(args: Arguments, { config, providers, prices, telemetry, settings, tls }: Prepared): Promise<void> {
+async function run(args: Arguments, prepared: Prepared): Promise<void> {
+  const { providers, settings } = prepared;
   const output = openStandardOutput();
   const log = createLog(settings.logLevel, output);
   const simulator = args.config === undefined ? await startSimulator() : undefined;
   let gateway: Gateway;
   try {
     gateway = await openGateway({
-      settings,
-      telemetry,
-      prices,
-      tls,
+      ...prepared,
       log,
       output,
       version: version(),
       providers: simulator === undefined ? providers : [...providers, simulator.provider],
-      models: config.models,
       insecure: args.insecure === true,
       clock: systemClock,
       random: Math.random,
@@ -191,7 +148,7 @@ async function run(args: Arguments, { config, providers, prices, telemetry, sett
       stop(settings.drainTimeoutMs);
     });
   }
-  process.on("SIGHUP", () => log.warn("this version reads its configuration only at the start; restart to change it"));
+  reloadOnChange(args, simulator === undefined ? [] : [simulator.provider], gateway);
   stopOnCrash(log, () => {
     exitCode = EXIT.crashed;
     stop(CRASH_DRAIN_MS);

@@ -12,6 +12,7 @@ import type { Log, LogDestination } from "./telemetry/log.ts";
 import { CallMetrics } from "./telemetry/metrics.ts";
 import { type MetricsPage, openTelemetry } from "./telemetry/open-telemetry.ts";
 import { openProcessMetrics } from "./telemetry/process-metrics.ts";
+import { createReloadWatch, type ReloadEnd } from "./telemetry/reload-watch.ts";
 import { createCallWatcher } from "./telemetry/watcher.ts";
 import { isLoopback, parseAddress } from "./transport/address.ts";
 
@@ -24,14 +25,16 @@ export interface ObservingOptions {
   readonly output: LogDestination;
   readonly clock: Clock;
   readonly calls: Calls;
-  readonly providers: ReadonlyMap<string, Provider>;
-  readonly catalogue: Catalogue;
+  readonly providers: () => ReadonlyMap<string, Provider>;
+  readonly catalogue: () => Catalogue;
 }
 
 export interface Observing {
   readonly watcher: CallWatcher;
   /** The page for Prometheus; undefined where it is off. */
   readonly metricsPage: MetricsPage | undefined;
+  /** The configuration was read again. */
+  reloaded(end: ReloadEnd): void;
   close(timeoutMs: number): Promise<void>;
 }
 
@@ -48,14 +51,14 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
       ["stream", calls.count("stream")],
     ],
     *connections() {
-      for (const [name, provider] of providers) {
+      for (const [name, provider] of providers()) {
         const { busy, idle, waiting } = provider.connections();
         yield [name, "busy", busy];
         yield [name, "idle", idle];
         yield [name, "waiting", waiting];
       }
     },
-    pricesUpdatedAt: Date.parse(catalogue.date) / 1000,
+    pricesUpdatedAt: () => Date.parse(catalogue().date) / 1000,
   });
   const watcher = createCallWatcher({
     tracer: otel.tracer,
@@ -73,6 +76,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
   return {
     watcher,
     metricsPage: otel.metricsPage,
+    reloaded: createReloadWatch(otel.tracer, otel.meter),
     async close(timeoutMs) {
       processMetrics.close();
       await otel.close(timeoutMs);

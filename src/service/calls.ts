@@ -12,20 +12,16 @@ import type { RpcContext } from "./context.ts";
  */
 const EARLY_MS = 50;
 
-export interface CallsOptions {
-  readonly clock: Clock;
-  /** Deadline of calls that bring none, ms from their arrival. */
-  readonly defaultDeadlineMs: number;
-}
-
 /** What is known of a call before its request was looked at. */
 export interface Opening {
   readonly delivery: Delivery;
   readonly arrivedAt: number;
+  /** Deadline of a call that brings none, ms from its arrival. */
+  readonly defaultDeadlineMs: number;
   readonly watch: CallWatch;
 }
 
-export interface OpenCall {
+interface OpenCall {
   readonly call: Call;
   readonly close: () => void;
 }
@@ -35,13 +31,13 @@ type Abort = (error: GatewayError) => void;
 
 /** The calls that are running: opens and closes them, and ends them all when the process stops. */
 export class Calls {
-  readonly #options: CallsOptions;
+  readonly #clock: Clock;
   readonly #open = new Map<Abort, Delivery>();
   #whenIdle: (() => void)[] = [];
   #stopping: GatewayError | undefined;
 
-  constructor(options: CallsOptions) {
-    this.#options = options;
+  constructor(clock: Clock) {
+    this.#clock = clock;
   }
 
   get size(): number {
@@ -58,7 +54,7 @@ export class Calls {
   /** Makes a call of a request. `close` must be called, however it ends. */
   open(
     request: CompleteRequest | StreamRequest,
-    { delivery, arrivedAt, watch }: Opening,
+    { delivery, arrivedAt, defaultDeadlineMs, watch }: Opening,
     context: RpcContext,
   ): OpenCall {
     const { attribution, prompt, handling } = request;
@@ -66,8 +62,8 @@ export class Calls {
       throw invalidRequest([{ field: "", description: "attribution and prompt are required" }]);
     }
     if (this.#stopping !== undefined) throw this.#stopping;
-    const { clock } = this.#options;
-    const timeoutMs = context.timeoutMs ?? this.#options.defaultDeadlineMs;
+    const clock = this.#clock;
+    const timeoutMs = context.timeoutMs ?? defaultDeadlineMs;
     if (timeoutMs <= 0) throw deadlineExceeded();
     const controller = new AbortController();
     const abort: Abort = (error) => {

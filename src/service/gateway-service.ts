@@ -13,32 +13,59 @@ import {
   type StreamResponse,
 } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import type { Delivery } from "../domain/event.ts";
+import type { Batch, Delivery } from "../domain/event.ts";
 import type { Arrival, CallWatcher } from "../domain/watch.ts";
-import type { Calls, OpenCall } from "./calls.ts";
+import type { Calls } from "./calls.ts";
 import type { Caller, OnUnreadable, RpcContext, ServiceObject } from "./context.ts";
 import { rejection } from "./rejection.ts";
 import { validate, validateRoles } from "./validate.ts";
 
+/** How calls are treated; who uses one says when, so that it is not taken away meanwhile. */
+export interface CallPlan {
+  readonly handle: Handler<Call>;
+  /** Deadline of calls that bring none, ms from their arrival. */
+  readonly defaultDeadlineMs: number;
+  enter(): void;
+  leave(): void;
+}
+
+/** A call that may run. `close` must be called, however it ends. */
+interface Admitted {
+  readonly call: Call;
+  readonly events: () => AsyncIterable<Batch>;
+  readonly close: () => void;
+}
+
 export interface GatewayServiceOptions {
   readonly calls: Calls;
-  readonly handle: Handler<Call>;
+  /** The plan for a call that comes now. */
+  readonly plan: () => CallPlan;
   readonly watcher: CallWatcher;
   readonly clock: Clock;
 }
 
 /** `sluice.v1.GatewayService`: requests in, the pipeline's events out, whole or streamed. */
 export function createGatewayService(options: GatewayServiceOptions): ServiceObject<typeof GatewayService> {
-  const { calls, handle, watcher, clock } = options;
+  const { calls, plan: currentPlan, watcher, clock } = options;
 
-  function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): OpenCall {
+  function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): Admitted {
     const arrivedAt = clock.now();
     const watch = watcher.arrived(toArrival(delivery, context));
     try {
       check(delivery === "unary" ? CompleteRequestSchema : StreamRequestSchema, request);
-      const open = calls.open(request, { delivery, arrivedAt, watch }, context);
-      watch.admitted(open.call);
-      return open;
+      const plan = currentPlan();
+      const { defaultDeadlineMs } = plan;
+      const { call, close } = calls.open(request, { delivery, arrivedAt, defaultDeadlineMs, watch }, context);
+      plan.enter();
+      watch.admitted(call);
+      return {
+        call,
+        events: () => plan.handle(call),
+        close() {
+          close();
+          plan.leave();
+        },
+      };
     } catch (thrown) {
       const error = toGatewayError(thrown);
       watch.ended(rejection(error, request, clock.now() - arrivedAt));
@@ -48,19 +75,19 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
 
   return {
     async complete(request, context) {
-      const { call, close } = admit(request, "unary", context);
+      const { events, close } = admit(request, "unary", context);
       try {
-        return await collect(handle(call));
+        return await collect(events());
       } finally {
         close();
       }
     },
 
     async *stream(request, context) {
-      const { call, close } = admit(request, "stream", context);
+      const { call, events: batches, close } = admit(request, "stream", context);
       let sequence = 0;
       try {
-        for await (const events of handle(call)) {
+        for await (const events of batches()) {
           for (const event of events) {
             // A slow reader may be in the middle of a batch when its time is up.
             if (call.signal.aborted) throw toGatewayError(call.signal.reason);

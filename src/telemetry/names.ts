@@ -87,6 +87,7 @@ export const ownMetric = {
   openCalls: "sluice.calls.open",
   upstreamConnections: "sluice.upstream.connections",
   pricesUpdated: "sluice.prices.updated",
+  configReloads: "sluice.config.reloads",
 } as const;
 
 /** Bucket boundaries: the conventions', and for durations of our own the same. */

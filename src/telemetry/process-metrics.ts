@@ -8,7 +8,7 @@ export interface ProcessState {
   openCalls(): Iterable<readonly [delivery: Delivery, count: number]>;
   connections(): Iterable<readonly [provider: string, state: "busy" | "idle" | "waiting", count: number]>;
   /** Day of the price catalogue's data, s since 1970. */
-  readonly pricesUpdatedAt: number;
+  pricesUpdatedAt(): number;
 }
 
 const NS = 1e9;
@@ -49,7 +49,7 @@ export function openProcessMetrics(meter: Meter, state: ProcessState): { close()
       }
     });
   gauge(ownMetric.pricesUpdated, "Day of the price catalogue's data, since 1970.").addCallback((result) =>
-    result.observe(state.pricesUpdatedAt),
+    result.observe(state.pricesUpdatedAt()),
   );
   return { close: () => delay.disable() };
 }

@@ -136,19 +136,6 @@ test("a second signal ends the waiting", async () => {
   }
 });
 
-test("SIGHUP changes nothing, and says so", async () => {
-  const gateway = start("1s");
-  try {
-    const { grpc } = await clientsOf(gateway);
-    gateway.child.kill("SIGHUP");
-    const line = await gateway.line("this version reads its configuration only at the start; restart to change it");
-    expect(line.level).toBe("warn");
-    expect((await grpc.complete(ask("house/echo"))).provider).toBe("house");
-  } finally {
-    await gateway.dispose();
-  }
-});
-
 test("a reader of its output that went away costs nobody anything", async () => {
   const gateway = start("1s");
   try {

@@ -38,8 +38,10 @@ export interface GatewayProcess {
   readonly stderr: () => string;
   /** The JSON lines so far. */
   readonly logged: () => Readonly<Record<string, unknown>>[];
-  /** Resolves with the first line that has this `msg`; rejects if the process ends before. */
-  line(msg: string): Promise<Readonly<Record<string, unknown>>>;
+  /** Resolves with the n-th line that has this `msg`; rejects if the process ends before. */
+  line(msg: string, n?: number): Promise<Readonly<Record<string, unknown>>>;
+  /** Replaces the configuration file. */
+  rewrite(yaml: string): void;
   /** Resolves once it has ended and all its output is there. */
   readonly ended: Promise<Ended>;
   /** Ends it at once, if it still runs, and removes its files. */
@@ -89,10 +91,11 @@ export function spawnGateway({ yaml, args, environment = {}, preload }: SpawnOpt
     pid: child.pid ?? 0,
     stdout: () => output.stdout,
     stderr: () => output.stderr,
-    line(msg) {
+    rewrite: (text) => void file("sluice.yaml", text),
+    line(msg, n = 1) {
       const { promise, resolve, reject } = Promise.withResolvers<Readonly<Record<string, unknown>>>();
       const look = (): void => {
-        const found = logged().find((line) => line.msg === msg);
+        const found = logged().filter((line) => line.msg === msg)[n - 1];
         if (found !== undefined) resolve(found);
       };
       waiting.add(look);

@@ -1,0 +1,135 @@
+import { isDeepStrictEqual } from "node:util";
+import type { Config } from "./config/load.ts";
+import { ConfigError } from "./config/problem.ts";
+import type { ProviderSettings } from "./config/providers.ts";
+import type { Settings } from "./config/settings.ts";
+import type { Call, Handler } from "./domain/call.ts";
+import type { Clock, Random } from "./domain/clock.ts";
+import { Accounts } from "./pipeline/account.ts";
+import { attempt } from "./pipeline/attempt.ts";
+import { observe } from "./pipeline/observe.ts";
+import { route } from "./pipeline/route.ts";
+import type { Prices } from "./prices.ts";
+import { Provider, type Target } from "./provider/provider.ts";
+import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
+import type { CallPlan } from "./service/gateway-service.ts";
+
+/** What a configuration decides about calls. A reload changes it for the calls that come after. */
+export interface Plan {
+  readonly settings: Settings;
+  readonly providers: readonly ProviderSettings[];
+  readonly models: Config["models"];
+  readonly prices: Prices;
+}
+
+/** A provider with all that it was made of, to see whether a reload changes it. */
+interface Made {
+  readonly provider: Provider;
+  readonly from: unknown;
+}
+
+/** The stages and providers of one configuration. Those of the last one stay until its calls have ended. */
+export class Assembly implements CallPlan {
+  readonly handle: Handler<Call>;
+  readonly defaultDeadlineMs: number;
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly #made: ReadonlyMap<string, Made>;
+  #calls = 0;
+  #whenLeft: (() => void) | undefined;
+
+  /** Takes over the providers of `previous` that are configured as before, with their connections. */
+  constructor({ settings, providers, models, prices }: Plan, clock: Clock, random: Random, previous?: Assembly) {
+    this.#made = new Map(
+      providers.map((given) => [
+        given.name,
+        make(given, settings, prices, clock, previous === undefined ? undefined : previous.#made.get(given.name)),
+      ]),
+    );
+    this.providers = new Map(Array.from(this.#made, ([name, { provider }]) => [name, provider]));
+    this.defaultDeadlineMs = settings.defaultDeadlineMs;
+    const observed = observe(clock);
+    const routed = route({ providers: this.providers, aliases: toAliases(models, this.providers) });
+    const attempted = attempt({
+      clock,
+      random,
+      retry: settings.retry,
+      accounts: new Accounts(prices.book, clock),
+      timeouts: {
+        headersMs: settings.headersTimeoutMs,
+        firstTokenMs: settings.firstTokenTimeoutMs,
+        idleMs: settings.idleTimeoutMs,
+        attemptMs: settings.attemptTimeoutMs,
+      },
+    });
+    this.handle = observed(routed(attempted));
+  }
+
+  enter(): void {
+    this.#calls++;
+  }
+
+  leave(): void {
+    this.#calls--;
+    if (this.#calls === 0) this.#whenLeft?.();
+  }
+
+  /** Closes what the next one did not take over, once no call uses it. */
+  replacedBy(next: Assembly): void {
+    const close = (): void => {
+      for (const [name, provider] of this.providers) {
+        if (next.providers.get(name) !== provider) void provider.close();
+      }
+    };
+    if (this.#calls === 0) close();
+    else this.#whenLeft = close;
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(Array.from(this.providers.values(), (provider) => provider.close()));
+  }
+}
+
+function make(given: ProviderSettings, settings: Settings, prices: Prices, clock: Clock, previous?: Made): Made {
+  const dialect = findDialect(given.preset, given.dialect);
+  if (dialect === undefined) throw new ConfigError([{ path: `providers.${given.name}`, message: "has no dialect" }]);
+  const { key, ...rest } = given;
+  const options = {
+    connectTimeoutMs: settings.connectTimeoutMs,
+    limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
+    catalogueProvider: prices.catalogueProviders.get(given.name),
+  };
+  const from = { ...rest, ...options, key: key?.reveal() };
+  if (previous !== undefined && isDeepStrictEqual(previous.from, from)) return previous;
+  const provider = new Provider({
+    ...options,
+    key,
+    dialect,
+    clock,
+    name: given.name,
+    baseUrl: given.baseUrl,
+    keyHeader: keyHeaderOf(given.preset, given.dialect),
+    authorize: undefined,
+    vendor: vendorOf(given.preset) ?? given.name,
+    propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
+    headers: given.headers,
+    apiVersion: given.apiVersion,
+    maxConnections: given.maxConnections,
+  });
+  return { provider, from };
+}
+
+function toAliases(
+  models: Config["models"],
+  providers: ReadonlyMap<string, Provider>,
+): ReadonlyMap<string, readonly Target[]> {
+  return new Map(
+    Object.entries(models).map(([alias, { targets }]) => [
+      alias,
+      targets.flatMap((target) => {
+        const slash = target.indexOf("/");
+        const provider = providers.get(target.slice(0, slash));
+        return provider === undefined ? [] : [{ provider, model: target.slice(slash + 1) }];
+      }),
+    ]),
+  );
+}
