@@ -113,11 +113,16 @@ export class UpstreamCall {
       this.#status = head.status;
       if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
       const succeeded = head.status >= 200 && head.status < 300;
-      if (!succeeded) throw dialect.explain(head, conceal(await readRefusal(exchange, head)), clock.wallNow());
+      if (!succeeded) {
+        const refusal = await this.#waitFor(readRefusal(exchange, head));
+        throw dialect.explain(head, conceal(refusal), clock.wallNow());
+      }
       body = decompress(head.headers["content-encoding"], () => exchange.read());
       this.#options.onHead();
       const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
-      if (contentType.includes("html")) throw explainPage(head, conceal(await readStart(body.read)));
+      if (contentType.includes("html")) {
+        throw explainPage(head, conceal(await this.#waitFor(readStart(body.read))));
+      }
       const whole = !isStream(contentType, this.#options.delivery);
       const decoder = dialect.createDecoder({ model, whole, mintCallId });
       this.#decoder = decoder;
@@ -140,6 +145,16 @@ export class UpstreamCall {
 
   #refuseAborted(): void {
     if (this.#aborted !== undefined) throw this.#aborted;
+  }
+
+  /** For the rare waits; the usual ones do without another promise. */
+  async #waitFor<T>(wait: Promise<T>): Promise<T> {
+    this.#waits();
+    try {
+      return await wait;
+    } finally {
+      this.#came();
+    }
   }
 
   #waits(): void {
