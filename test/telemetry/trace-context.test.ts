@@ -54,18 +54,6 @@ test.each([
   expect(server?.traceId).not.toBe(TRACE);
 });
 
-test("takes two traceparent headers of gRPC for none", async () => {
-  const receiver = await receive();
-  const simulator = await simulate();
-  const telemetry = { otlp: { endpoint: receiver.url } };
-  const gateway = await serveTraced({ providers: { house: simulator.url }, telemetry });
-  const headers = new Headers({ traceparent: sampled });
-  headers.append("traceparent", sampled.replace(CALLER, "00f067aa0ba902b7"));
-  await run(gateway, "unary", "house/echo", { headers: headers as unknown as Record<string, string> });
-  await gateway.stop(0);
-  expect(serverOf(receiver)?.parentSpanId).toBe("");
-});
-
 test.each([
   ["records a trace that is not of anybody", undefined, {}, true],
   ["records what the caller records", sampled, {}, true],

@@ -650,7 +650,8 @@ export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
- * reads those reads these.
+ * reads those reads these. The log quotes what providers say in errors only
+ * for these features, because it may quote the prompt.
  *
  * @generated from message sluice.config.v1.RecordContent
  */
