@@ -247,7 +247,7 @@ test.each([
   await run(gateway, "unary", "house/echo");
   await run(gateway, "unary", "house/fault.redirect");
   await run(gateway, "unary", "house/echo", { prompt: { temperature: -1 } });
-  expect(lines().map(({ level: written, outcome }) => `${written} ${outcome}`)).toEqual(expected);
+  expect(lines().map(({ level: written, outcome }) => `${String(written)} ${String(outcome)}`)).toEqual(expected);
 });
 
 test.each<Delivery>(["unary", "stream"])("a key that a provider quotes is concealed (%s)", async (delivery) => {

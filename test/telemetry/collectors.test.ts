@@ -57,7 +57,9 @@ test("no collector is asked where none is named", async () => {
 
 /** What the log says of the telemetry. */
 function warnings({ logged }: TestGateway): string[] {
-  return logged.flatMap(({ from, level, msg }) => (from === "opentelemetry" ? [`${level}: ${msg}`] : []));
+  return logged.flatMap(({ from, level, msg }) =>
+    from === "opentelemetry" ? [`${String(level)}: ${String(msg)}`] : [],
+  );
 }
 
 /** Spans that were counted by what became of them, from the page for Prometheus. */

@@ -155,12 +155,13 @@ test("a whole answer has a SERVER span and, under it, a CLIENT span with all tha
 });
 
 test("both spans name the request, and the process that sent them", async () => {
-  const { gateway, receiver, stories } = await trace();
+  const traced = await trace();
+  const { gateway, receiver } = traced;
   let requestId: string | null = null;
   await gateway.client.complete(ask("house/echo"), {
     onHeader: (headers) => (requestId = headers.get("sluice-request-id")),
   });
-  await stories();
+  await traced.stories();
   expect(requestId).toMatch(/^[0-9a-f-]{36}$/);
   const resource = { "service.name": "sluice", "service.version": "0.0.0-test" };
   expect(

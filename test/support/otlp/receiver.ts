@@ -67,9 +67,9 @@ export async function openOtlpReceiver({
     if (signal === "traces") spans.push(...readSpans(message as WireTraces));
     else for (const name of metricNames(message as WireMetrics)) metrics.add(name);
   };
-  const { port, close } = await (protocol === "grpc" ? listenGrpc(take, stalls) : listenHttp(take, stalls, wanted));
+  const listening = await (protocol === "grpc" ? listenGrpc(take, stalls) : listenHttp(take, stalls, wanted));
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${listening.port}`,
     spans,
     metrics,
     requests,
@@ -77,7 +77,7 @@ export async function openOtlpReceiver({
       return texts.join("\n");
     },
     asked: asked.promise,
-    close,
+    close: () => listening.close(),
   };
 }
 

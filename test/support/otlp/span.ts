@@ -42,7 +42,7 @@ export interface WireTraces {
 
 type AttributeValue = string | number | boolean | readonly AttributeValue[] | undefined;
 
-export type Attributes = Readonly<Record<string, AttributeValue>>;
+type Attributes = Readonly<Record<string, AttributeValue>>;
 
 export interface ReceivedSpan {
   readonly name: string;
