@@ -108,7 +108,6 @@ function make(given: ProviderSettings, settings: Settings, prices: Prices, clock
     name: given.name,
     baseUrl: given.baseUrl,
     keyHeader: keyHeaderOf(given.preset, given.dialect),
-    authorize: undefined,
     vendor: vendorOf(given.preset) ?? given.name,
     propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
     headers: given.headers,

@@ -22,7 +22,7 @@ export interface ProviderOptions extends ConnectionOptions {
   readonly key: Secret | undefined;
   readonly keyHeader: KeyHeader;
   /** Instead of a key: signs each request. */
-  readonly authorize: Authorize | undefined;
+  readonly authorize?: Authorize | undefined;
   readonly headers: Readonly<Record<string, string>>;
   /** Azure's way with deployments: the model goes into the path, the version into the query. */
   readonly apiVersion: string | undefined;

@@ -30,7 +30,6 @@ function target(preset: string, model: string): Target {
     baseUrl: "http://127.0.0.1:1",
     key: undefined,
     keyHeader: "authorization",
-    authorize: undefined,
     headers: {},
     apiVersion: undefined,
     connectTimeoutMs: 1,

@@ -37,7 +37,6 @@ beforeEach(async () => {
     baseUrl: simulator.url,
     key: undefined,
     keyHeader: "authorization",
-    authorize: undefined,
     vendor: "house",
     catalogueProvider: undefined,
     propagatesTrace: false,

@@ -19,7 +19,6 @@ function provider(name: string): Provider {
     baseUrl: "http://127.0.0.1:9/v1",
     key: undefined,
     keyHeader: "authorization",
-    authorize: undefined,
     vendor: "house",
     catalogueProvider: undefined,
     propagatesTrace: false,
