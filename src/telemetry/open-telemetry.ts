@@ -6,7 +6,6 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import type { PrometheusExporter } from "@opentelemetry/exporter-prometheus";
 import { detectResources, envDetector, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
   ConsoleMetricExporter,
@@ -31,6 +30,7 @@ import {
 import { systemClock } from "../domain/clock.ts";
 import { type OtlpProtocol, openMetricExporter, openTraceExporter } from "./exporters.ts";
 import { SERVICE } from "./log.ts";
+import { MetricsPage } from "./metrics-page.ts";
 
 type SamplerName =
   | "always_on"
@@ -69,9 +69,6 @@ export interface OpenTelemetryOptions {
   };
 }
 
-/** The page that Prometheus reads. */
-export type MetricsPage = PrometheusExporter["getMetricsRequestHandler"];
-
 export interface OpenTelemetry {
   readonly tracer: Tracer;
   readonly meter: Meter;
@@ -88,7 +85,7 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
   const resource = resourceFromAttributes({ "service.name": SERVICE, "service.version": version }).merge(
     detectResources({ detectors: [envDetector] }),
   );
-  const page = options.metrics.prometheus ? await openPage() : undefined;
+  const page = options.metrics.prometheus ? new MetricsPage() : undefined;
   const readers = [...(page === undefined ? [] : [page]), ...(await openPushReaders(options.metrics))];
   const meters = readers.length === 0 ? undefined : new MeterProvider({ resource, readers });
   const processors = await openSpanProcessors(options.traces, meters);
@@ -96,8 +93,7 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
   return {
     tracer: tracers?.getTracer(NAME, version) ?? trace.getTracer(NAME, version),
     meter: meters?.getMeter(NAME, version) ?? createNoopMeter(),
-    metricsPage:
-      page === undefined ? undefined : (request, response) => page.getMetricsRequestHandler(request, response),
+    metricsPage: page,
     async close(timeoutMs) {
       const closing = Promise.allSettled([tracers?.shutdown(), meters?.shutdown({ timeoutMillis: timeoutMs })]);
       const results = await Promise.race([closing, delay(timeoutMs)]);
@@ -107,11 +103,6 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
       }
     },
   };
-}
-
-async function openPage(): Promise<PrometheusExporter> {
-  const { PrometheusExporter } = await import("@opentelemetry/exporter-prometheus");
-  return new PrometheusExporter({ preventServerStart: true });
 }
 
 function openTracers(

@@ -17,8 +17,8 @@ export interface HttpDoorOptions {
   readonly maxHeaderBytes: number;
   /** Origins whose pages may call; `*` for all, empty for none. */
   readonly corsOrigins: readonly string[];
-  /** Answers `/metrics`; undefined where there is no such page. */
-  readonly metricsPage: ((request: http.IncomingMessage, response: http.ServerResponse) => void) | undefined;
+  /** Text of `/metrics`; undefined where there is no such page. */
+  readonly metricsPage: { read(): Promise<string> } | undefined;
   /** Whether this instance wants calls. */
   readonly isReady: () => boolean;
   readonly clock: Clock;
@@ -44,7 +44,7 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
     }
     const path = request.url?.split("?", 1)[0] ?? "";
     const { metricsPage } = options;
-    if (path === "/metrics" && metricsPage !== undefined) metricsPage(request, response);
+    if (path === "/metrics" && metricsPage !== undefined) void serveMetrics(request, response, metricsPage);
     else if (path === "/healthz") respond(response, 200, "ok\n");
     else if (path === "/readyz")
       respond(response, options.isReady() ? 200 : 503, options.isReady() ? "ready\n" : "stopping\n");
@@ -80,6 +80,29 @@ function authorityOf(request: http.IncomingMessage): string | undefined {
  */
 function isValidHost(host: string | undefined): boolean {
   return host !== undefined && /^[\w.:[\]-]{1,255}$/.test(host) && URL.canParse(`http://${host}`);
+}
+
+/** Never rejects. No origin is allowed to read it, whatever `cors_origins` says: it is no page for browsers. */
+async function serveMetrics(
+  { method }: http.IncomingMessage,
+  response: http.ServerResponse,
+  page: { read(): Promise<string> },
+): Promise<void> {
+  if (method !== "GET" && method !== "HEAD") {
+    response.setHeader("allow", "GET, HEAD");
+    respond(response, 405, "This page is only for reading.\n");
+    return;
+  }
+  let text = "";
+  try {
+    // Reading starts a new period of what is measured between two readings.
+    if (method === "GET") text = await page.read();
+  } catch {
+    respond(response, 503, "There are no metrics any more.\n");
+    return;
+  }
+  response.writeHead(200, { "content-type": "text/plain; version=0.0.4; charset=utf-8" });
+  response.end(text);
 }
 
 function respond(response: http.ServerResponse, status: number, text: string): void {
