@@ -13,23 +13,32 @@ export interface ProcessState {
 
 const NS = 1e9;
 
+/** How often the event loop is looked at, ms. */
+const RESOLUTION_MS = 10;
+
 /** Metrics of the process, read when they are collected. Must be closed. */
 export function openProcessMetrics(meter: Meter, state: ProcessState): { close(): void } {
-  const delay = monitorEventLoopDelay({ resolution: 10 });
-  delay.enable();
+  // From one collection to the next is a period. A monitor that was reset misses a delay that has begun; the other one
+  // has it, and tells of it at the next collection.
+  let [told, next] = [openMonitor(), openMonitor()];
   const gauge = (name: string, description: string) => meter.createObservableGauge(name, { unit: "s", description });
-  const max = gauge(metric.nodejsEventloopDelayMax, "Longest delay of the event loop since the last collection.");
-  const mean = gauge(metric.nodejsEventloopDelayMean, "Mean delay of the event loop since the last collection.");
-  const p50 = gauge(metric.nodejsEventloopDelayP50, "Median delay of the event loop since the last collection.");
-  const p99 = gauge(metric.nodejsEventloopDelayP99, "99th percentile of the delay since the last collection.");
+  const max = gauge(metric.nodejsEventloopDelayMax, "Longest delay of the event loop in the last two periods.");
+  const mean = gauge(metric.nodejsEventloopDelayMean, "Mean delay of the event loop in the last two periods.");
+  const p50 = gauge(metric.nodejsEventloopDelayP50, "Median delay of the event loop in the last two periods.");
+  const p99 = gauge(metric.nodejsEventloopDelayP99, "99th percentile of that delay in the last two periods.");
+  // Node measures from one look to the next: what is longer than their distance is delay.
+  const seconds = (ns: number): number => Math.max(0, ns / NS - RESOLUTION_MS / 1000);
   meter.addBatchObservableCallback(
     (result) => {
+      const delay = told;
       if (delay.count === 0) return;
-      result.observe(max, delay.max / NS);
-      result.observe(mean, delay.mean / NS);
-      result.observe(p50, delay.percentile(50) / NS);
-      result.observe(p99, delay.percentile(99) / NS);
+      result.observe(max, seconds(delay.max));
+      result.observe(mean, seconds(delay.mean));
+      result.observe(p50, seconds(delay.percentile(50)));
+      result.observe(p99, seconds(delay.percentile(99)));
+      if (next.count === 0) return;
       delay.reset();
+      [told, next] = [next, delay];
     },
     [max, mean, p50, p99],
   );
@@ -51,5 +60,16 @@ export function openProcessMetrics(meter: Meter, state: ProcessState): { close()
   gauge(ownMetric.pricesUpdated, "Day of the price catalogue's data, since 1970.").addCallback((result) =>
     result.observe(state.pricesUpdatedAt()),
   );
-  return { close: () => delay.disable() };
+  return {
+    close: () => {
+      told.disable();
+      next.disable();
+    },
+  };
+}
+
+function openMonitor(): ReturnType<typeof monitorEventLoopDelay> {
+  const monitor = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
+  monitor.enable();
+  return monitor;
 }
