@@ -1,3 +1,4 @@
+import type { Config } from "./config/load.ts";
 import type { Settings } from "./config/settings.ts";
 import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Clock } from "./domain/clock.ts";
@@ -27,6 +28,7 @@ export interface ObservingOptions {
   readonly clock: Clock;
   readonly calls: Calls;
   readonly providers: () => ReadonlyMap<string, Provider>;
+  readonly models: Config["models"];
   readonly catalogue: () => Catalogue;
 }
 
@@ -45,7 +47,12 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
   forwardDiagnostics(log, clock);
   const prometheus = telemetry.metrics.prometheus ?? isLoopback(parseAddress(settings.httpAddress));
   const otel = await openTelemetry({ ...telemetry, version, metrics: { ...telemetry.metrics, prometheus } });
-  const labels = new Labels({ features: settings.maxFeatures, others: settings.maxLabelValues }, settings.cohorts);
+  const labels = new Labels({
+    maxFeatures: settings.maxFeatures,
+    maxOthers: settings.maxLabelValues,
+    cohorts: settings.cohorts,
+    models: Object.values(options.models).flatMap(({ targets }) => targets.map(modelOf)),
+  });
   const processMetrics = openProcessMetrics(otel.meter, {
     openCalls: () => [
       ["unary", calls.count("unary")],
@@ -83,4 +90,8 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
       await otel.close(timeoutMs);
     },
   };
+}
+
+function modelOf(target: string): string {
+  return target.slice(target.indexOf("/") + 1);
 }

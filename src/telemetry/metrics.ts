@@ -4,13 +4,25 @@ import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
 import type { Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
 import { OPERATION } from "./attributes.ts";
-import type { Labels } from "./labels.ts";
+import { BoundedSeries, type Labels, OTHER, withoutModel } from "./labels.ts";
 import { attribute, buckets, metric, own, ownMetric } from "./names.ts";
 import { isFault, statusOf } from "./spans.ts";
+
+/** Most sets of labels of a counter. With the one for all beyond it, just as many as the SDK keeps apart. */
+export const COUNTER_SERIES = 1998;
+
+/** Most sets of labels of a histogram, each of them about 17 lines of the metrics page. */
+export const HISTOGRAM_SERIES = 500;
 
 /** Metrics of calls and attempts. Every label has a bounded set of values; none is a user or a session. */
 export class CallMetrics {
   readonly #labels: Labels;
+  readonly #requestSeries = new BoundedSeries(COUNTER_SERIES);
+  readonly #costSeries = new BoundedSeries(COUNTER_SERIES);
+  readonly #reattemptSeries = new BoundedSeries(COUNTER_SERIES);
+  readonly #callSeries = new BoundedSeries(HISTOGRAM_SERIES);
+  readonly #attemptSeries = new BoundedSeries(HISTOGRAM_SERIES);
+  readonly #failureSeries = new BoundedSeries(HISTOGRAM_SERIES);
   readonly #rpcDuration: Histogram;
   readonly #operationDuration: Histogram;
   readonly #tokenUsage: Histogram;
@@ -79,7 +91,7 @@ export class CallMetrics {
     this.#tokensPerSecond = histogram(
       ownMetric.tokensPerSecond,
       "{token}/s",
-      "Answer tokens of streams, after the first one, by the time that they took.",
+      "Tokens of whole streams, after the first one, by the time that they took.",
       buckets.tokensPerSecond,
     );
   }
@@ -90,20 +102,27 @@ export class CallMetrics {
   }
 
   attemptLabels(target: AttemptTarget): Attributes {
-    return {
+    const labels = (model: string): Attributes => ({
       [attribute.genAiOperationName]: OPERATION,
       [attribute.genAiProviderName]: target.vendor,
-      [attribute.genAiRequestModel]: this.#labels.models.of(target.model),
+      [attribute.genAiRequestModel]: model,
       [attribute.serverAddress]: target.host,
       [attribute.serverPort]: target.port,
-    };
+      [own.provider]: target.provider,
+    });
+    return this.#attemptSeries.of(labels(this.#labels.models.of(target.model)), () => labels(OTHER));
   }
 
   // The SDK keeps the objects that it is given: none is changed after it was recorded with.
 
   attemptEnded({ attempt, servedModel }: AttemptEnd, start: Attributes): void {
     const labels =
-      servedModel === "" ? start : { ...start, [attribute.genAiResponseModel]: this.#labels.models.of(servedModel) };
+      servedModel === ""
+        ? start
+        : this.#attemptSeries.of(
+            { ...start, [attribute.genAiResponseModel]: this.#labels.servedModels.of(servedModel) },
+            () => start,
+          );
     const { usage } = attempt;
     if (usage?.inputTokens !== undefined) {
       this.#tokenUsage.record(usage.inputTokens, { ...labels, [attribute.genAiTokenType]: "input" });
@@ -115,7 +134,7 @@ export class CallMetrics {
     const firstMs = toMs(attempt.timeToFirstToken);
     if (firstMs !== undefined) {
       this.#timeToFirstChunk.record(firstMs / 1000, labels);
-      const tokens = usage?.outputTokens ?? 0;
+      const tokens = attempt.outcome === AttemptOutcome.SUCCEEDED ? (usage?.outputTokens ?? 0) : 0;
       if (tokens > 1 && totalMs > firstMs) {
         this.#tokensPerSecond.record(((tokens - 1) * 1000) / (totalMs - firstMs), this.#targetLabels(attempt));
       }
@@ -124,18 +143,27 @@ export class CallMetrics {
       totalMs / 1000,
       attempt.outcome === AttemptOutcome.SUCCEEDED
         ? labels
-        : { ...labels, [attribute.errorType]: reasonName(attempt.errorReason) },
+        : this.#failureSeries.of({ ...labels, [attribute.errorType]: reasonName(attempt.errorReason) }, () => ({
+            [own.provider]: attempt.provider,
+            [attribute.errorType]: reasonName(attempt.errorReason),
+          })),
     );
   }
 
   reattempt({ kind, from, to, reason }: Reattempt): void {
-    const { models } = this.#labels;
     const counter = kind === "retry" ? this.#retries : this.#failovers;
-    counter.add(1, {
-      [own.from]: models.of(from),
-      [own.to]: models.of(to),
-      [attribute.errorType]: reasonName(reason),
+    const labels = (toName: (target: string) => string): Attributes => ({
+      [own.from]: toName(from),
+      [own.to]: toName(to),
+      [own.reason]: reasonName(reason),
     });
+    counter.add(
+      1,
+      this.#reattemptSeries.of(
+        labels((target) => this.#labels.target(target)),
+        () => labels(withoutModel),
+      ),
+    );
   }
 
   callEnded({ system, method, delivery }: Arrival, end: CallEnd): void {
@@ -148,43 +176,53 @@ export class CallMetrics {
       ...error,
     });
     const last = end.attempts.at(-1);
-    const labels: Record<string, string> = { [own.feature]: this.#feature(end), [own.outcome]: end.outcome };
-    if (last !== undefined) labels[own.provider] = last.provider;
+    const feature = this.#feature(end);
+    const named: Attributes = { [own.feature]: feature, [own.outcome]: end.outcome };
+    if (last !== undefined) named[own.provider] = last.provider;
+    const labels = this.#callSeries.of(named, () => ({ ...named, [own.feature]: OTHER }));
     this.#callDuration.record(end.latencyMs / 1000, labels);
     if (delivery === "stream" && end.timeToFirstEventMs !== undefined) {
       this.#timeToFirstToken.record(end.timeToFirstEventMs / 1000, labels);
     }
-    const all: Record<string, string> = { ...labels };
+    const all: Attributes = { ...named };
     if (last !== undefined) {
       all[own.model] = this.#labels.models.of(last.model);
       this.#overhead.record(end.overheadMs / 1000, { [own.delivery]: delivery });
     }
-    if (end.outcome !== "answered") all[attribute.errorType] = reasonName(end.reason);
-    if (end.attribution !== undefined) this.#labels.addCohorts(all, end.attribution);
-    this.#requests.add(1, all);
-    this.#addCosts(end);
+    if (end.outcome !== "answered") all[own.reason] = reasonName(end.reason);
+    const cohorts = end.outcome === "rejected" ? {} : this.#labels.cohorts(end.attribution);
+    this.#requests.add(
+      1,
+      this.#requestSeries.of({ ...all, ...cohorts }, () => ({ ...all, ...toOther(cohorts) })),
+    );
+    this.#addCosts(end, feature, cohorts);
   }
 
-  #addCosts(end: CallEnd): void {
-    for (const attempt of end.attempts) {
+  #addCosts({ attempts, attribution }: CallEnd, feature: string, cohorts: Attributes): void {
+    for (const attempt of attempts) {
       if (attempt.cost !== undefined) {
-        const labels: Record<string, string> = { ...this.#targetLabels(attempt), [own.feature]: this.#feature(end) };
-        if (end.attribution !== undefined) {
-          const { promptVersion } = end.attribution;
-          if (promptVersion !== "") labels[own.promptVersion] = this.#labels.promptVersions.of(promptVersion);
-          this.#labels.addCohorts(labels, end.attribution);
-        }
-        this.#cost.add(Number(attempt.cost.totalNanoUsd) / 1e9, labels);
+        const labels: Attributes = { ...this.#targetLabels(attempt), [own.feature]: feature };
+        const details: Attributes = { ...cohorts };
+        const version = attribution?.promptVersion ?? "";
+        if (version !== "") details[own.promptVersion] = this.#labels.promptVersions.of(version);
+        const series = this.#costSeries.of({ ...labels, ...details }, () => ({ ...labels, ...toOther(details) }));
+        this.#cost.add(Number(attempt.cost.totalNanoUsd) / 1e9, series);
       } else if (attempt.usage !== undefined) this.#unpriced.add(1, this.#targetLabels(attempt));
     }
   }
 
-  #targetLabels({ provider, model }: AttemptEnd["attempt"]): Record<string, string> {
+  #targetLabels({ provider, model }: AttemptEnd["attempt"]): Attributes {
     return { [own.provider]: provider, [own.model]: this.#labels.models.of(model) };
   }
 
-  /** A request that was refused may name any feature, or none that is valid. */
+  /** A request that was refused may name any feature, or none that is valid: it makes no new label. */
   #feature({ outcome, attribution }: CallEnd): string {
-    return outcome === "rejected" ? "rejected" : this.#labels.features.of(attribution?.feature ?? "");
+    const { features } = this.#labels;
+    const name = attribution?.feature ?? "";
+    return outcome === "rejected" ? features.find(name) : features.of(name);
   }
+}
+
+function toOther(labels: Attributes): Attributes {
+  return Object.fromEntries(Object.keys(labels).map((label) => [label, OTHER]));
 }
