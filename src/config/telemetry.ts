@@ -59,6 +59,7 @@ export interface TelemetrySettings {
  */
 export function toTelemetrySettings(config: Config, environment: Environment, problems: Problem[]): TelemetrySettings {
   const { telemetry } = config;
+  checkCohorts(telemetry?.cohorts ?? [], problems);
   const read = new Variables(environment, problems);
   const disabled = read.flag("OTEL_SDK_DISABLED");
   const endpoint = telemetry?.otlp?.endpoint;
@@ -119,6 +120,17 @@ export function toTelemetrySettings(config: Config, environment: Environment, pr
       prometheus: disabled ? false : (telemetry?.prometheus ?? (prometheus ? true : undefined)),
     },
   };
+}
+
+/** Prometheus knows no dots and dashes: two labels of one name would make it refuse the whole page. */
+function checkCohorts(cohorts: readonly string[], problems: Problem[]): void {
+  const labels = cohorts.map((key) => key.replace(/[^a-zA-Z0-9]+/g, "_"));
+  for (const [at, label] of labels.entries()) {
+    const first = labels.indexOf(label);
+    if (first === at) continue;
+    const message = `is the same label as ${JSON.stringify(cohorts[first])} to Prometheus, which has _ for . and -`;
+    problems.push({ path: `telemetry.cohorts[${at}]`, message });
+  }
 }
 
 function spanLimits(read: Variables): TelemetrySettings["traces"]["limits"] {
