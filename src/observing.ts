@@ -72,7 +72,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
     tracer: otel.tracer,
     propagates: telemetry.propagates,
     content: settings.recordContent,
-    metrics: new CallMetrics(otel.meter, labels),
+    metrics: new CallMetrics(otel.store, labels),
     log: createCallLog({
       level: settings.logLevel,
       destination: options.output,

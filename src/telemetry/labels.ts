@@ -6,7 +6,7 @@ import { own } from "./names.ts";
 export const OTHER = "other";
 
 /** Labels of everything beyond a metric's limit, in the words of OpenTelemetry's SDKs. */
-const OVERFLOW: Attributes = { "otel.metric.overflow": true };
+export const OVERFLOW: Attributes = { "otel.metric.overflow": true };
 
 /**
  * The values of one label: the first ones keep their names, all others are `other`. So callers, who choose features,

@@ -1,14 +1,15 @@
 import { diag } from "@opentelemetry/api";
 import { PrometheusSerializer } from "@opentelemetry/exporter-prometheus";
-import { MetricReader, type ResourceMetrics } from "@opentelemetry/sdk-metrics";
+import { type MetricProducer, MetricReader, type ResourceMetrics } from "@opentelemetry/sdk-metrics";
 
 /** The metrics as Prometheus reads them: its text format, version 0.0.4. */
 export class MetricsPage extends MetricReader {
   // No prefix, no timestamps, no resource on each series; `target_info`, but no scope on each series.
   readonly #serializer = new PrometheusSerializer("", false, undefined, false, true);
 
-  constructor() {
-    super({ otelComponentType: "prometheus_http_text_metric_exporter" });
+  /** `producer`: of metrics that the SDK does not aggregate itself. */
+  constructor(producer: MetricProducer) {
+    super({ otelComponentType: "prometheus_http_text_metric_exporter", metricProducers: [producer] });
   }
 
   /** Rejects once telemetry is closed. */

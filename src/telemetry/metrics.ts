@@ -1,121 +1,115 @@
-import type { Attributes, Counter, Histogram, Meter } from "@opentelemetry/api";
+import type { Attributes } from "@opentelemetry/api";
 import { AttemptOutcome } from "../domain/contract.ts";
 import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
 import type { Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
 import { OPERATION } from "./attributes.ts";
+import { createInstruments, type Instruments } from "./call-instruments.ts";
 import { BoundedSeries, type Labels, OTHER, withoutModel } from "./labels.ts";
-import { attribute, buckets, metric, own, ownMetric } from "./names.ts";
+import type { MetricStore } from "./metric-store.ts";
+import { attribute, own } from "./names.ts";
 import { isFault, statusOf } from "./spans.ts";
+import type { CounterSeries, HistogramSeries } from "./stored-instruments.ts";
 
-/** Most sets of labels of a counter. With the one for all beyond it, just as many as the SDK keeps apart. */
+/** Most sets of labels of a counter. */
 export const COUNTER_SERIES = 1998;
 
 /** Most sets of labels of a histogram, each of them about 17 lines of the metrics page. */
 export const HISTOGRAM_SERIES = 500;
 
+/** Most ways in which calls end whose series are kept at hand. */
+const MAX_KEPT = 2000;
+
+/** Keeps series at hand by what they depend on, so that the usual record needs no labels. */
+class Kept<S> {
+  readonly #series = new Map<string, S>();
+
+  get(key: string, make: () => S): S {
+    const known = this.#series.get(key);
+    if (known !== undefined) return known;
+    if (this.#series.size >= MAX_KEPT) this.#series.clear();
+    const series = make();
+    this.#series.set(key, series);
+    return series;
+  }
+}
+
+/** Series of attempts at one target. */
+export interface AttemptSeries {
+  readonly labels: Attributes;
+  readonly timePerOutputChunk: HistogramSeries;
+}
+
+interface AttemptEndSeries {
+  readonly duration: HistogramSeries;
+  readonly inputTokens: HistogramSeries;
+  readonly outputTokens: HistogramSeries;
+  readonly timeToFirstChunk: HistogramSeries;
+  readonly tokensPerSecond: HistogramSeries;
+}
+
+interface CallEndSeries {
+  readonly rpcDuration: HistogramSeries;
+  readonly callDuration: HistogramSeries;
+  readonly timeToFirstToken: HistogramSeries;
+  readonly requests: CounterSeries;
+  readonly overhead: HistogramSeries;
+}
+
 /** Metrics of calls and attempts. Every label has a bounded set of values; none is a user or a session. */
 export class CallMetrics {
   readonly #labels: Labels;
+  readonly #instruments: Instruments;
   readonly #requestSeries = new BoundedSeries(COUNTER_SERIES);
   readonly #costSeries = new BoundedSeries(COUNTER_SERIES);
   readonly #reattemptSeries = new BoundedSeries(COUNTER_SERIES);
   readonly #callSeries = new BoundedSeries(HISTOGRAM_SERIES);
   readonly #attemptSeries = new BoundedSeries(HISTOGRAM_SERIES);
   readonly #failureSeries = new BoundedSeries(HISTOGRAM_SERIES);
-  readonly #rpcDuration: Histogram;
-  readonly #operationDuration: Histogram;
-  readonly #tokenUsage: Histogram;
-  readonly #timeToFirstChunk: Histogram;
-  readonly #timePerOutputChunk: Histogram;
-  readonly #requests: Counter;
-  readonly #retries: Counter;
-  readonly #failovers: Counter;
-  readonly #cost: Counter;
-  readonly #unpriced: Counter;
-  readonly #callDuration: Histogram;
-  readonly #timeToFirstToken: Histogram;
-  readonly #overhead: Histogram;
-  readonly #tokensPerSecond: Histogram;
+  readonly #attempts = new Kept<AttemptSeries>();
+  readonly #attemptEnds = new Kept<AttemptEndSeries>();
+  readonly #callEnds = new Kept<CallEndSeries>();
+  readonly #costs = new Kept<CounterSeries>();
 
-  constructor(meter: Meter, labels: Labels) {
+  constructor(store: MetricStore, labels: Labels) {
     this.#labels = labels;
-    const histogram = (name: string, unit: string, description: string, boundaries: readonly number[]) =>
-      meter.createHistogram(name, { unit, description, advice: { explicitBucketBoundaries: [...boundaries] } });
-    const counter = (name: string, unit: string, description: string) =>
-      meter.createCounter(name, { unit, description });
-    const { genAiDuration, genAiTokens, rpcDuration } = buckets;
-    this.#rpcDuration = histogram(metric.rpcServerCallDuration, "s", "Duration of RPCs.", rpcDuration);
-    this.#operationDuration = histogram(
-      metric.genAiClientOperationDuration,
-      "s",
-      "Duration of attempts, each one request to an upstream.",
-      genAiDuration,
-    );
-    this.#tokenUsage = histogram(
-      metric.genAiClientTokenUsage,
-      "{token}",
-      "Tokens of an attempt, by type.",
-      genAiTokens,
-    );
-    this.#timeToFirstChunk = histogram(
-      metric.genAiClientOperationTimeToFirstChunk,
-      "s",
-      "From an attempt's start to the first piece of its streamed answer.",
-      genAiDuration,
-    );
-    this.#timePerOutputChunk = histogram(
-      metric.genAiClientOperationTimePerOutputChunk,
-      "s",
-      "Between two pieces of a streamed answer.",
-      genAiDuration,
-    );
-    this.#requests = counter(ownMetric.requests, "{request}", "Calls, by how they ended.");
-    this.#retries = counter(ownMetric.retries, "{retry}", "Further attempts at the same target.");
-    this.#failovers = counter(ownMetric.failovers, "{failover}", "Attempts at the next target.");
-    this.#cost = counter(ownMetric.cost, "USD", "Cost of attempts, by known prices.");
-    this.#unpriced = counter(ownMetric.unpriced, "{attempt}", "Attempts that used tokens of a model without a price.");
-    this.#callDuration = histogram(ownMetric.callDuration, "s", "From a call's arrival to its end.", genAiDuration);
-    this.#timeToFirstToken = histogram(
-      ownMetric.timeToFirstToken,
-      "s",
-      "From a streamed call's arrival to the first event of its answer, failed attempts included.",
-      genAiDuration,
-    );
-    this.#overhead = histogram(
-      ownMetric.overhead,
-      "s",
-      "Time that the gateway added: without waits for upstreams, for retries and for the reader.",
-      buckets.overhead,
-    );
-    this.#tokensPerSecond = histogram(
-      ownMetric.tokensPerSecond,
-      "{token}/s",
-      "Tokens of whole streams, after the first one, by the time that they took.",
-      buckets.tokensPerSecond,
-    );
+    this.#instruments = createInstruments(store);
   }
 
-  /** Time between two pieces of a stream. `labels` as `attemptLabels` gave them. */
-  chunk(afterMs: number, labels: Attributes): void {
-    this.#timePerOutputChunk.record(afterMs / 1000, labels);
-  }
-
-  attemptLabels(target: AttemptTarget): Attributes {
-    const labels = (model: string): Attributes => ({
-      [attribute.genAiOperationName]: OPERATION,
-      [attribute.genAiProviderName]: target.vendor,
-      [attribute.genAiRequestModel]: model,
-      [attribute.serverAddress]: target.host,
-      [attribute.serverPort]: target.port,
-      [own.provider]: target.provider,
+  attempt(target: AttemptTarget): AttemptSeries {
+    return this.#attempts.get(`${target.provider}/${target.model}`, () => {
+      const labels = (model: string): Attributes => ({
+        [attribute.genAiOperationName]: OPERATION,
+        [attribute.genAiProviderName]: target.vendor,
+        [attribute.genAiRequestModel]: model,
+        [attribute.serverAddress]: target.host,
+        [attribute.serverPort]: target.port,
+        [own.provider]: target.provider,
+      });
+      const bounded = this.#attemptSeries.of(labels(this.#labels.models.of(target.model)), () => labels(OTHER));
+      return { labels: bounded, timePerOutputChunk: this.#instruments.timePerOutputChunk.series(bounded) };
     });
-    return this.#attemptSeries.of(labels(this.#labels.models.of(target.model)), () => labels(OTHER));
   }
 
-  // The SDK keeps the objects that it is given: none is changed after it was recorded with.
+  attemptEnded(end: AttemptEnd, { labels }: AttemptSeries): void {
+    const { attempt, servedModel } = end;
+    const key = `${attempt.provider}/${attempt.model} ${attempt.outcome} ${attempt.errorReason} ${servedModel}`;
+    const series = this.#attemptEnds.get(key, () => this.#attemptEndSeries(end, labels));
+    const { usage } = attempt;
+    if (usage?.inputTokens !== undefined) series.inputTokens.record(usage.inputTokens);
+    if (usage?.outputTokens !== undefined) series.outputTokens.record(usage.outputTokens);
+    const totalMs = toMs(attempt.latency) ?? 0;
+    const firstMs = toMs(attempt.timeToFirstToken);
+    if (firstMs !== undefined) {
+      series.timeToFirstChunk.record(firstMs / 1000);
+      const tokens = attempt.outcome === AttemptOutcome.SUCCEEDED ? (usage?.outputTokens ?? 0) : 0;
+      if (tokens > 1 && totalMs > firstMs) series.tokensPerSecond.record(((tokens - 1) * 1000) / (totalMs - firstMs));
+    }
+    series.duration.record(totalMs / 1000);
+  }
 
-  attemptEnded({ attempt, servedModel }: AttemptEnd, start: Attributes): void {
+  #attemptEndSeries({ attempt, servedModel }: AttemptEnd, start: Attributes): AttemptEndSeries {
+    const { operationDuration, tokenUsage, timeToFirstChunk, tokensPerSecond } = this.#instruments;
     const labels =
       servedModel === ""
         ? start
@@ -123,91 +117,101 @@ export class CallMetrics {
             { ...start, [attribute.genAiResponseModel]: this.#labels.servedModels.of(servedModel) },
             () => start,
           );
-    const { usage } = attempt;
-    if (usage?.inputTokens !== undefined) {
-      this.#tokenUsage.record(usage.inputTokens, { ...labels, [attribute.genAiTokenType]: "input" });
-    }
-    if (usage?.outputTokens !== undefined) {
-      this.#tokenUsage.record(usage.outputTokens, { ...labels, [attribute.genAiTokenType]: "output" });
-    }
-    const totalMs = toMs(attempt.latency) ?? 0;
-    const firstMs = toMs(attempt.timeToFirstToken);
-    if (firstMs !== undefined) {
-      this.#timeToFirstChunk.record(firstMs / 1000, labels);
-      const tokens = attempt.outcome === AttemptOutcome.SUCCEEDED ? (usage?.outputTokens ?? 0) : 0;
-      if (tokens > 1 && totalMs > firstMs) {
-        this.#tokensPerSecond.record(((tokens - 1) * 1000) / (totalMs - firstMs), this.#targetLabels(attempt));
-      }
-    }
-    this.#operationDuration.record(
-      totalMs / 1000,
+    const reason = reasonName(attempt.errorReason);
+    const ended =
       attempt.outcome === AttemptOutcome.SUCCEEDED
         ? labels
-        : this.#failureSeries.of({ ...labels, [attribute.errorType]: reasonName(attempt.errorReason) }, () => ({
+        : this.#failureSeries.of({ ...labels, [attribute.errorType]: reason }, () => ({
             [own.provider]: attempt.provider,
-            [attribute.errorType]: reasonName(attempt.errorReason),
-          })),
-    );
+            [attribute.errorType]: reason,
+          }));
+    return {
+      duration: operationDuration.series(ended),
+      inputTokens: tokenUsage.series({ ...labels, [attribute.genAiTokenType]: "input" }),
+      outputTokens: tokenUsage.series({ ...labels, [attribute.genAiTokenType]: "output" }),
+      timeToFirstChunk: timeToFirstChunk.series(labels),
+      tokensPerSecond: tokensPerSecond.series(this.#targetLabels(attempt)),
+    };
   }
 
   reattempt({ kind, from, to, reason }: Reattempt): void {
-    const counter = kind === "retry" ? this.#retries : this.#failovers;
+    const { retries, failovers } = this.#instruments;
     const labels = (toName: (target: string) => string): Attributes => ({
       [own.from]: toName(from),
       [own.to]: toName(to),
       [own.reason]: reasonName(reason),
     });
-    counter.add(
-      1,
-      this.#reattemptSeries.of(
-        labels((target) => this.#labels.target(target)),
-        () => labels(withoutModel),
-      ),
+    const bounded = this.#reattemptSeries.of(
+      labels((target) => this.#labels.target(target)),
+      () => labels(withoutModel),
     );
+    (kind === "retry" ? retries : failovers).series(bounded).add(1);
   }
 
-  callEnded({ system, method, delivery }: Arrival, end: CallEnd): void {
-    const error: Attributes = isFault(end.reason) ? { [attribute.errorType]: reasonName(end.reason) } : {};
-    const status = statusOf(system, end.reason);
-    this.#rpcDuration.record(end.latencyMs / 1000, {
-      [attribute.rpcSystemName]: system,
-      [attribute.rpcMethod]: method,
-      ...(status === undefined ? {} : { [attribute.rpcResponseStatusCode]: status }),
-      ...error,
-    });
+  callEnded(arrival: Arrival, end: CallEnd): void {
     const last = end.attempts.at(-1);
     const feature = this.#feature(end);
+    const cohorts = end.outcome === "rejected" ? {} : this.#labels.cohorts(end.attribution);
+    const asked = last === undefined ? "" : `${last.provider}/${last.model}`;
+    const kept = `${arrival.system} ${arrival.delivery} ${end.outcome} ${end.reason} ${feature} ${asked}`;
+    const cohortKey = Object.values(cohorts).join("\u0000");
+    const series = this.#callEnds.get(`${kept} ${cohortKey}`, () =>
+      this.#callEndSeries(arrival, end, feature, cohorts),
+    );
+    series.rpcDuration.record(end.latencyMs / 1000);
+    series.callDuration.record(end.latencyMs / 1000);
+    if (arrival.delivery === "stream" && end.timeToFirstEventMs !== undefined) {
+      series.timeToFirstToken.record(end.timeToFirstEventMs / 1000);
+    }
+    if (last !== undefined) series.overhead.record(end.overheadMs / 1000);
+    series.requests.add(1);
+    this.#addCosts(end, feature, cohorts, cohortKey);
+  }
+
+  #callEndSeries({ system, method, delivery }: Arrival, end: CallEnd, feature: string, cohorts: Attributes) {
+    const { rpcDuration, callDuration, timeToFirstToken, overhead, requests } = this.#instruments;
+    const error: Attributes = isFault(end.reason) ? { [attribute.errorType]: reasonName(end.reason) } : {};
+    const status = statusOf(system, end.reason);
+    const last = end.attempts.at(-1);
     const named: Attributes = { [own.feature]: feature, [own.outcome]: end.outcome };
     if (last !== undefined) named[own.provider] = last.provider;
     const labels = this.#callSeries.of(named, () => ({ ...named, [own.feature]: OTHER }));
-    this.#callDuration.record(end.latencyMs / 1000, labels);
-    if (delivery === "stream" && end.timeToFirstEventMs !== undefined) {
-      this.#timeToFirstToken.record(end.timeToFirstEventMs / 1000, labels);
-    }
     const all: Attributes = { ...named };
-    if (last !== undefined) {
-      all[own.model] = this.#labels.models.of(last.model);
-      this.#overhead.record(end.overheadMs / 1000, { [own.delivery]: delivery });
-    }
+    if (last !== undefined) all[own.model] = this.#labels.models.of(last.model);
     if (end.outcome !== "answered") all[own.reason] = reasonName(end.reason);
-    const cohorts = end.outcome === "rejected" ? {} : this.#labels.cohorts(end.attribution);
-    this.#requests.add(
-      1,
-      this.#requestSeries.of({ ...all, ...cohorts }, () => ({ ...all, ...toOther(cohorts) })),
-    );
-    this.#addCosts(end, feature, cohorts);
+    return {
+      rpcDuration: rpcDuration.series({
+        [attribute.rpcSystemName]: system,
+        [attribute.rpcMethod]: method,
+        ...(status === undefined ? {} : { [attribute.rpcResponseStatusCode]: status }),
+        ...error,
+      }),
+      callDuration: callDuration.series(labels),
+      timeToFirstToken: timeToFirstToken.series(labels),
+      overhead: overhead.series({ [own.delivery]: delivery }),
+      requests: requests.series(
+        this.#requestSeries.of({ ...all, ...cohorts }, () => ({ ...all, ...toOther(cohorts) })),
+      ),
+    };
   }
 
-  #addCosts({ attempts, attribution }: CallEnd, feature: string, cohorts: Attributes): void {
+  #addCosts({ attempts, attribution }: CallEnd, feature: string, cohorts: Attributes, cohortKey: string): void {
+    const version = attribution?.promptVersion ?? "";
     for (const attempt of attempts) {
       if (attempt.cost !== undefined) {
-        const labels: Attributes = { ...this.#targetLabels(attempt), [own.feature]: feature };
-        const details: Attributes = { ...cohorts };
-        const version = attribution?.promptVersion ?? "";
-        if (version !== "") details[own.promptVersion] = this.#labels.promptVersions.of(version);
-        const series = this.#costSeries.of({ ...labels, ...details }, () => ({ ...labels, ...toOther(details) }));
-        this.#cost.add(Number(attempt.cost.totalNanoUsd) / 1e9, series);
-      } else if (attempt.usage !== undefined) this.#unpriced.add(1, this.#targetLabels(attempt));
+        const key = `${attempt.provider}/${attempt.model} ${feature} ${version} ${cohortKey}`;
+        const series = this.#costs.get(key, () => {
+          const labels: Attributes = { ...this.#targetLabels(attempt), [own.feature]: feature };
+          const details: Attributes = { ...cohorts };
+          if (version !== "") details[own.promptVersion] = this.#labels.promptVersions.of(version);
+          return this.#instruments.cost.series(
+            this.#costSeries.of({ ...labels, ...details }, () => ({ ...labels, ...toOther(details) })),
+          );
+        });
+        series.add(Number(attempt.cost.totalNanoUsd) / 1e9);
+      } else if (attempt.usage !== undefined) {
+        this.#instruments.unpriced.series(this.#targetLabels(attempt)).add(1);
+      }
     }
   }
 

@@ -8,8 +8,10 @@ import {
 } from "@opentelemetry/api";
 import { detectResources, envDetector, type Resource, resourceFromAttributes } from "@opentelemetry/resources";
 import {
+  AggregationTemporality,
   ConsoleMetricExporter,
   type IMetricReader,
+  type InstrumentType,
   MeterProvider,
   PeriodicExportingMetricReader,
   type PushMetricExporter,
@@ -30,6 +32,7 @@ import {
 import { systemClock } from "../domain/clock.ts";
 import { type OtlpProtocol, openMetricExporter, openTraceExporter } from "./exporters.ts";
 import { SERVICE } from "./log.ts";
+import { MetricStore } from "./metric-store.ts";
 import { MetricsPage } from "./metrics-page.ts";
 
 type SamplerName =
@@ -72,6 +75,8 @@ export interface OpenTelemetryOptions {
 export interface OpenTelemetry {
   readonly tracer: Tracer;
   readonly meter: Meter;
+  /** For what is recorded with every call. */
+  readonly store: MetricStore;
   readonly metricsPage: MetricsPage | undefined;
   /** Sends what waits, but waits no longer than this for a collector, ms. */
   close(timeoutMs: number): Promise<void>;
@@ -85,13 +90,17 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
   const resource = resourceFromAttributes({ "service.name": SERVICE, "service.version": version }).merge(
     detectResources({ detectors: [envDetector] }),
   );
-  const page = options.metrics.prometheus ? new MetricsPage() : undefined;
-  const readers = [...(page === undefined ? [] : [page]), ...(await openPushReaders(options.metrics))];
+  const store = new MetricStore({ name: NAME, version }, () => systemClock.wallNow());
+  const page = options.metrics.prometheus
+    ? new MetricsPage(store.producer(() => AggregationTemporality.CUMULATIVE))
+    : undefined;
+  const readers = [...(page === undefined ? [] : [page]), ...(await openPushReaders(options.metrics, store))];
   const meters = readers.length === 0 ? undefined : new MeterProvider({ resource, readers });
   const processors = await openSpanProcessors(options.traces, meters);
   const tracers = processors.length === 0 ? undefined : openTracers(options.traces, resource, processors);
   return {
     tracer: tracers?.getTracer(NAME, version) ?? trace.getTracer(NAME, version),
+    store,
     meter: meters?.getMeter(NAME, version) ?? createNoopMeter(),
     metricsPage: page,
     async close(timeoutMs) {
@@ -145,14 +154,10 @@ async function openSpanProcessors(
   return processors;
 }
 
-async function openPushReaders({
-  otlp,
-  console,
-  protocol,
-  endpoint,
-  intervalMs,
-  exportTimeoutMs,
-}: OpenTelemetryOptions["metrics"]) {
+async function openPushReaders(
+  { otlp, console, protocol, endpoint, intervalMs, exportTimeoutMs }: OpenTelemetryOptions["metrics"],
+  store: MetricStore,
+) {
   const exporters: PushMetricExporter[] = [];
   if (console) exporters.push(new ConsoleMetricExporter());
   if (otlp) exporters.push(await openMetricExporter(protocol, endpoint));
@@ -160,10 +165,16 @@ async function openPushReaders({
     (exporter): IMetricReader =>
       new PeriodicExportingMetricReader({
         exporter,
+        metricProducers: [store.producer((type) => temporalityOf(exporter, type))],
         exportIntervalMillis: intervalMs,
         exportTimeoutMillis: Math.min(exportTimeoutMs, intervalMs),
       }),
   );
+}
+
+/** What the exporter wants, as `OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE` says. */
+function temporalityOf(exporter: PushMetricExporter, type: InstrumentType): AggregationTemporality {
+  return exporter.selectAggregationTemporality?.(type) ?? AggregationTemporality.CUMULATIVE;
 }
 
 function delay(ms: number): Promise<undefined> {

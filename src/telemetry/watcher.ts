@@ -1,4 +1,4 @@
-import type { Attributes, Tracer } from "@opentelemetry/api";
+import type { Tracer } from "@opentelemetry/api";
 import type { Batch } from "../domain/event.ts";
 import type {
   Admission,
@@ -12,7 +12,7 @@ import type {
   Reattempt,
 } from "../domain/watch.ts";
 import type { CallLog } from "./call-log.ts";
-import type { CallMetrics } from "./metrics.ts";
+import type { AttemptSeries, CallMetrics } from "./metrics.ts";
 import { type AttemptSpan, CallSpan, type ContentRecording } from "./spans.ts";
 
 export interface WatcherOptions {
@@ -55,13 +55,13 @@ class Watch implements CallWatch {
     const { metrics } = this.#options;
     const arrival = this.#arrival;
     let span: AttemptSpan | undefined;
-    let labels: Attributes = {};
+    let series: AttemptSeries | undefined;
     let seen = false;
     const guard = this.#guard;
     const call = this.#call;
     guard(() => {
       if (call !== undefined) span = this.#span?.attempt(call, target);
-      labels = metrics.attemptLabels(target);
+      series = metrics.attempt(target);
     });
     const headers = (): Readonly<Record<string, string>> =>
       this.#options.propagates ? ((span ?? this.#span)?.headers ?? {}) : {};
@@ -76,7 +76,7 @@ class Watch implements CallWatch {
       came(events: Batch, afterMs: number) {
         guard(() => {
           if (arrival.delivery === "stream") {
-            if (seen) metrics.chunk(afterMs, labels);
+            if (seen) series?.timePerOutputChunk.record(afterMs / 1000);
             else span?.firstChunk(afterMs);
             seen = true;
           }
@@ -84,7 +84,9 @@ class Watch implements CallWatch {
         });
       },
       ended(end: AttemptEnd) {
-        guard(() => metrics.attemptEnded(end, labels));
+        guard(() => {
+          if (series !== undefined) metrics.attemptEnded(end, series);
+        });
         guard(() => span?.ended(end));
       },
     };

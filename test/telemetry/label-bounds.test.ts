@@ -67,7 +67,7 @@ test.each([
   { of: "a few names, in ever new combinations", names: 30 },
 ])("10,000 calls of $of fill no page", async ({ names }) => {
   const random = createRandom(7);
-  const { metrics, read } = measure({ maxFeatures: VALUES, maxOthers: VALUES, cohorts: ["plan", "region"] });
+  const { metrics, read } = await measure({ maxFeatures: VALUES, maxOthers: VALUES, cohorts: ["plan", "region"] });
   for (let call = 0; call < CALLS; call++) {
     tellCall(metrics, {
       // Every tenth call is of one feature: it was there before the flood.
@@ -138,7 +138,7 @@ test("a label keeps the names that came first, and those that it knew before", (
 });
 
 test("a refused request makes no label of its feature, its cohort or its version", async () => {
-  const { metrics, read } = measure({ cohorts: ["plan"] });
+  const { metrics, read } = await measure({ cohorts: ["plan"] });
   tellCall(metrics, { feature: "known" });
   for (const feature of ["known", "unknown", 'Not Valid {}\n"', ""]) {
     tellCall(metrics, {
@@ -161,7 +161,7 @@ test("a refused request makes no label of its feature, its cohort or its version
 });
 
 test("values that a page must escape come back as they were", async () => {
-  const { metrics, read } = measure({ cohorts: ["plan", "constructor", "__proto__"] });
+  const { metrics, read } = await measure({ cohorts: ["plan", "constructor", "__proto__"] });
   const plan = 'a "quoted" back\\slash, {braces} = and\nlines – 水';
   tellCall(metrics, { metadata: { plan }, promptVersion: plan });
   const parsed = await parseMetrics(await read());
@@ -180,7 +180,7 @@ test("values that a page must escape come back as they were", async () => {
 });
 
 test("speed is of the tokens after the first one", async () => {
-  const { metrics, read } = measure();
+  const { metrics, read } = await measure();
   tellCall(metrics, {});
   const [speed] = (await parseMetrics(await read())).sluice_output_tokens_per_second?.data ?? [];
   // 19 tokens in 1.9 s; the failed attempt has no speed.

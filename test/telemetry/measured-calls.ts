@@ -18,13 +18,13 @@ export interface Measured {
   readonly read: () => Promise<string>;
 }
 
-export function measure(options: Partial<LabelOptions> = {}): Measured {
+export async function measure(options: Partial<LabelOptions> = {}): Promise<Measured> {
   const { metrics, ...telemetry } = toTelemetrySettings(emptyConfig(), {}, []);
-  const otel = openTelemetry({ ...telemetry, version: "test", metrics: { ...metrics, prometheus: true } });
+  const otel = await openTelemetry({ ...telemetry, version: "test", metrics: { ...metrics, prometheus: true } });
   onTestFinished(() => otel.close(0));
   const labels = new Labels({ maxFeatures: 100, maxOthers: 100, cohorts: [], models: [], ...options });
   return {
-    metrics: new CallMetrics(otel.meter, labels),
+    metrics: new CallMetrics(otel.store, labels),
     read: async () => {
       if (otel.metricsPage === undefined) throw new Error("There is no page.");
       return otel.metricsPage.read();
@@ -70,13 +70,13 @@ export function tellCall(metrics: CallMetrics, told: Told): void {
   });
   const attempts: Attempt[] = outcome === "rejected" ? [] : [failed, good];
   for (const attempt of attempts) {
-    const labels = metrics.attemptLabels(target);
+    const series = metrics.attempt(target);
     if (attempt === good) {
       metrics.reattempt({ kind: "failover", from: `house/${model}`, to: `annex/${model}`, reason, delayMs: 0 });
-      metrics.chunk(50, labels);
+      series.timePerOutputChunk.record(0.05);
     }
     const { servedModel = `${model}-2026` } = told;
-    metrics.attemptEnded({ attempt, error: undefined, servedModel, responseId: "", finishReason: undefined }, labels);
+    metrics.attemptEnded({ attempt, error: undefined, servedModel, responseId: "", finishReason: undefined }, series);
   }
   metrics.callEnded(arrival, {
     attribution: create(AttributionSchema, { feature, userId, sessionId, promptVersion, metadata: { ...metadata } }),

@@ -187,7 +187,7 @@ test.each([
     "sluice_cost_USD_total",
     [
       "cohort_plan=pro cohort_region_name=eu feature=chat model=text:tokens=5 prompt_version=v3 provider=house: 0.000015",
-      "feature=chat model=fault.cut-mid-stream provider=house: 0.000014",
+      "feature=chat model=fault.cut-mid-stream provider=house: 0.000011",
       `feature=chat model=${cancelledModel} provider=house`,
       `feature=chat model=${pacedModel} prompt_version=v3 provider=house: 0.000045`,
       "feature=search model=flaky:fail=1 provider=house: 0.000025",

@@ -7,10 +7,10 @@ import { openProcessMetrics } from "../../src/telemetry/process-metrics.ts";
 import { parseMetrics } from "./metrics-page.ts";
 
 /** Reads the event loop's delay, s. */
-function watchLoop(): (name: string) => Promise<number | undefined> {
+async function watchLoop(): Promise<(name: string) => Promise<number | undefined>> {
   const { metrics, ...telemetry } = toTelemetrySettings(emptyConfig(), {}, []);
-  const otel = openTelemetry({ ...telemetry, version: "test", metrics: { ...metrics, prometheus: true } });
-  const state = { openCalls: () => [], connections: () => [], pricesUpdatedAt: 0 };
+  const otel = await openTelemetry({ ...telemetry, version: "test", metrics: { ...metrics, prometheus: true } });
+  const state = { openCalls: () => [], connections: () => [], pricesUpdatedAt: () => 0 };
   const watching = openProcessMetrics(otel.meter, state);
   onTestFinished(async () => {
     watching.close();
@@ -23,13 +23,13 @@ function watchLoop(): (name: string) => Promise<number | undefined> {
 }
 
 test("an idle event loop has hardly any delay", async () => {
-  const read = watchLoop();
+  const read = await watchLoop();
   // Node counts the 10 ms from one look to the next as well: they are no delay.
   await expect.poll(() => read("p50"), { interval: 50, timeout: 10_000 }).toBeLessThan(0.009);
 });
 
 test("an event loop that is blocked is late by as much", async () => {
-  const read = watchLoop();
+  const read = await watchLoop();
   await expect.poll(() => read("max"), { interval: 20 }).toBeGreaterThanOrEqual(0);
   Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200);
   // Late are the next look's own 10 ms at most.

@@ -1,0 +1,58 @@
+import type { MetricStore } from "./metric-store.ts";
+import { buckets, metric, ownMetric } from "./names.ts";
+
+/** The instruments of calls and attempts: names, units and buckets of the conventions, and the gateway's own. */
+export function createInstruments(store: MetricStore) {
+  const histogram = (name: string, unit: string, description: string, boundaries: readonly number[]) =>
+    store.histogram({ name, unit, description }, boundaries);
+  const counter = (name: string, unit: string, description: string) => store.counter({ name, unit, description });
+  const { genAiDuration, genAiTokens, rpcDuration } = buckets;
+  return {
+    rpcDuration: histogram(metric.rpcServerCallDuration, "s", "Duration of RPCs.", rpcDuration),
+    operationDuration: histogram(
+      metric.genAiClientOperationDuration,
+      "s",
+      "Duration of attempts, each one request to an upstream.",
+      genAiDuration,
+    ),
+    tokenUsage: histogram(metric.genAiClientTokenUsage, "{token}", "Tokens of an attempt, by type.", genAiTokens),
+    timeToFirstChunk: histogram(
+      metric.genAiClientOperationTimeToFirstChunk,
+      "s",
+      "From an attempt's start to the first piece of its streamed answer.",
+      genAiDuration,
+    ),
+    timePerOutputChunk: histogram(
+      metric.genAiClientOperationTimePerOutputChunk,
+      "s",
+      "Between two pieces of a streamed answer.",
+      genAiDuration,
+    ),
+    requests: counter(ownMetric.requests, "{request}", "Calls, by how they ended."),
+    retries: counter(ownMetric.retries, "{retry}", "Further attempts at the same target."),
+    failovers: counter(ownMetric.failovers, "{failover}", "Attempts at the next target."),
+    cost: counter(ownMetric.cost, "USD", "Cost of attempts, by known prices."),
+    unpriced: counter(ownMetric.unpriced, "{attempt}", "Attempts that used tokens of a model without a price."),
+    callDuration: histogram(ownMetric.callDuration, "s", "From a call's arrival to its end.", genAiDuration),
+    timeToFirstToken: histogram(
+      ownMetric.timeToFirstToken,
+      "s",
+      "From a streamed call's arrival to the first event of its answer, failed attempts included.",
+      genAiDuration,
+    ),
+    overhead: histogram(
+      ownMetric.overhead,
+      "s",
+      "Time that the gateway added: without waits for upstreams, for retries and for the reader.",
+      buckets.overhead,
+    ),
+    tokensPerSecond: histogram(
+      ownMetric.tokensPerSecond,
+      "{token}/s",
+      "Tokens of whole streams, after the first one, by the time that they took.",
+      buckets.tokensPerSecond,
+    ),
+  };
+}
+
+export type Instruments = ReturnType<typeof createInstruments>;
