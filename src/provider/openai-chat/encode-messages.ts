@@ -1,4 +1,3 @@
-import { Buffer } from "node:buffer";
 import {
   type Audio,
   type File,
@@ -9,22 +8,14 @@ import {
   Role,
   type ToolResult,
 } from "../../domain/contract.ts";
+import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asArray, parseJson } from "../json.ts";
+import { encodeInputAudio } from "../openai-audio.ts";
 import { unsupported } from "../unsupported.ts";
 import { DIALECT } from "./decode.ts";
 import type { Quirks } from "./quirks.ts";
 import type { WireContentPart, WireMessage, WireToolCall } from "./wire-types.ts";
-
-/** Formats that the wire names for sound; the rest it does not take. */
-const audioFormats: Readonly<Record<string, string>> = {
-  "audio/wav": "wav",
-  "audio/x-wav": "wav",
-  "audio/wave": "wav",
-  "audio/vnd.wave": "wav",
-  "audio/mpeg": "mp3",
-  "audio/mp3": "mp3",
-};
 
 export function encodeMessages(messages: readonly Message[], target: DialectTarget, quirks: Quirks): WireMessage[] {
   return messages.flatMap((message, at) => {
@@ -81,14 +72,6 @@ function encodePart(part: Part, field: string, target: DialectTarget, quirks: Qu
   }
 }
 
-function dataUri(mimeType: string, data: Uint8Array): string {
-  return `data:${mimeType};base64,${base64(data)}`;
-}
-
-function base64(data: Uint8Array): string {
-  return Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64");
-}
-
 function encodeImage(image: Image, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
   const byUri = image.source.case === "uri";
   if (quirks.unsupported.has("image") || (byUri && quirks.unsupported.has("image.uri"))) {
@@ -101,10 +84,7 @@ function encodeImage(image: Image, field: string, target: DialectTarget, quirks:
 
 function encodeAudio(audio: Audio, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
   if (quirks.unsupported.has("audio")) throw unsupported(field, target);
-  if (audio.source.case !== "data") throw unsupported(`${field}.uri`, target, "send its bytes instead");
-  const format = audioFormats[audio.mimeType.toLowerCase()];
-  if (format === undefined) throw unsupported(`${field}.mime_type`, target, "send audio/wav or audio/mpeg");
-  return { type: "input_audio", input_audio: { data: base64(audio.source.value), format } };
+  return encodeInputAudio(audio, field, target);
 }
 
 function encodeFile(file: File, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {

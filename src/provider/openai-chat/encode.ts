@@ -2,7 +2,9 @@ import { type Prompt, type Tool, type ToolChoice, ToolChoiceMode } from "../../d
 import { invalidRequest } from "../../domain/error.ts";
 import type { Delivery } from "../../domain/event.ts";
 import type { DialectTarget, EncodedRequest } from "../dialect.ts";
-import { asRecord, type JsonRecord, parseJson } from "../json.ts";
+import type { JsonRecord } from "../json.ts";
+import { addOptions, optionsFor } from "../provider-options.ts";
+import { parseSchema } from "../schema.ts";
 import { unsupported } from "../unsupported.ts";
 import { encodeMessages } from "./encode-messages.ts";
 import type { Feature, Quirks } from "./quirks.ts";
@@ -61,7 +63,8 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
   const format = encodeResponseFormat(prompt, has);
   if (format !== undefined) body.response_format = format;
   Object.assign(body, encodeReasoning(prompt, target, quirks));
-  addProviderOptions(body, prompt, target);
+  const options = optionsFor(prompt, target);
+  if (options !== undefined) addOptions(body, options, RESERVED, target);
   return {
     path: "/chat/completions",
     headers: {
@@ -86,12 +89,6 @@ function encodeTool(tool: Tool, at: number): JsonRecord {
       ...(strict === undefined ? {} : { strict }),
     },
   };
-}
-
-function parseSchema(json: string, field: string): JsonRecord {
-  const schema = asRecord(parseJson(json));
-  if (schema === undefined) throw invalidRequest([{ field, description: "is no JSON object" }]);
-  return schema;
 }
 
 function encodeToolChoice(choice: ToolChoice, quirks: Quirks, has: Has): unknown {
@@ -151,19 +148,6 @@ function encodeReasoning(prompt: Prompt, target: DialectTarget, quirks: Quirks):
     }
     default:
       return {};
-  }
-}
-
-function addProviderOptions(body: WireRequestBody, prompt: Prompt, target: DialectTarget): void {
-  const options = prompt.providerOptions[target.provider];
-  if (options === undefined) return;
-  for (const [name, value] of Object.entries(options)) {
-    if (RESERVED.has(name) || Object.hasOwn(body, name)) {
-      const field = `prompt.provider_options[${JSON.stringify(target.provider)}].${name}`;
-      throw invalidRequest([{ field, description: "is written by Sluice from the contract's own fields" }]);
-    }
-    // Not by assignment: `__proto__` as a name would set the prototype.
-    Object.defineProperty(body, name, { value, enumerable: true, configurable: true, writable: true });
   }
 }
 

@@ -1,6 +1,6 @@
-import { Buffer } from "node:buffer";
 import type { Citation, TokenLogprob } from "../../domain/contract.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord } from "../json.ts";
+import { readToken } from "../openai-logprobs.ts";
 
 /** Log probabilities: OpenAI's list of tokens, or Together's parallel lists. */
 export function readLogprobs(value: unknown): TokenLogprob[] {
@@ -10,28 +10,6 @@ export function readLogprobs(value: unknown): TokenLogprob[] {
   if (tokens.length > 0) return tokens.map(readToken);
   const values = asArray(logprobs.token_logprobs);
   return asArray(logprobs.tokens).map((token, at) => readToken({ token, logprob: values[at] }));
-}
-
-function readToken(value: unknown): TokenLogprob {
-  const token = asRecord(value) ?? {};
-  return {
-    $typeName: "sluice.v1.TokenLogprob",
-    ...readAlternative(token),
-    top: asArray(token.top_logprobs).map((top) => ({
-      $typeName: "sluice.v1.TokenAlternative",
-      ...readAlternative(asRecord(top) ?? {}),
-    })),
-  };
-}
-
-function readAlternative(token: JsonRecord): { token: string; logprob: number; bytes: Uint8Array } {
-  const logprob = token.logprob;
-  const bytes = asArray(token.bytes).filter((byte) => typeof byte === "number");
-  return {
-    token: asString(token.token) ?? "",
-    logprob: typeof logprob === "number" ? logprob : 0,
-    bytes: Buffer.from(bytes),
-  };
 }
 
 /** `annotations` of a message: the pages that a search model cites. */

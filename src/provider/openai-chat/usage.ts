@@ -1,5 +1,6 @@
 import type { Usage } from "../../domain/contract.ts";
 import { asCount, asRecord } from "../json.ts";
+import { setCount } from "../usage-count.ts";
 
 /**
  * Reads a usage object in the contract's sense: output includes reasoning. Cached tokens hide under four names:
@@ -21,15 +22,15 @@ export function readUsage(value: unknown): Usage | undefined {
     asCount(usage.prompt_cache_hit_tokens);
   // Assigned one by one: this runs for every call, and spreading objects of one field each costs ten times more.
   const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
-  set(read, "inputTokens", input);
-  set(read, "cacheReadTokens", cacheRead);
-  set(read, "cacheWriteTokens", asCount(inputDetails?.cache_write_tokens));
-  set(read, "outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens)));
-  set(read, "reasoningTokens", reasoning);
-  set(read, "inputAudioTokens", asCount(inputDetails?.audio_tokens));
-  set(read, "outputAudioTokens", asCount(outputDetails?.audio_tokens));
-  set(read, "inputImageTokens", asCount(inputDetails?.image_tokens));
-  set(read, "outputImageTokens", asCount(outputDetails?.image_tokens));
+  setCount(read, "inputTokens", input);
+  setCount(read, "cacheReadTokens", cacheRead);
+  setCount(read, "cacheWriteTokens", asCount(inputDetails?.cache_write_tokens));
+  setCount(read, "outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens)));
+  setCount(read, "reasoningTokens", reasoning);
+  setCount(read, "inputAudioTokens", asCount(inputDetails?.audio_tokens));
+  setCount(read, "outputAudioTokens", asCount(outputDetails?.audio_tokens));
+  setCount(read, "inputImageTokens", asCount(inputDetails?.image_tokens));
+  setCount(read, "outputImageTokens", asCount(outputDetails?.image_tokens));
   return read;
 }
 
@@ -42,10 +43,4 @@ function withReasoning(
 ): number | undefined {
   if (output === undefined || reasoning === undefined || reasoning === 0) return output;
   return total !== undefined && total === (input ?? 0) + output + reasoning ? output + reasoning : output;
-}
-
-type Count = Exclude<keyof Usage, "$typeName" | "$unknown" | "estimated">;
-
-function set(usage: Usage, key: Count, value: number | undefined): void {
-  if (value !== undefined) usage[key] = value;
 }
