@@ -19,6 +19,7 @@ export {
   Role,
   type TokenLogprob,
   type ToolResult,
+  type ToolResultPart,
 } from "../../gen/sluice/v1/chat_pb.ts";
 export { ErrorReason } from "../../gen/sluice/v1/error_reason_pb.ts";
 export {

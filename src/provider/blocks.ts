@@ -13,7 +13,9 @@ type Prose = "text" | "reasoning";
 export class BlockWriter {
   #next = 0;
   #prose: { readonly kind: Prose; readonly index: number } | undefined;
-  readonly #tools = new Set<number>();
+  /** Open blocks that nothing closes but `end`, or the end of all. */
+  readonly #standing = new Set<number>();
+  #hasTools = false;
   #states = new Map<number, ProviderState>();
   #events: ChatEvent[] = [];
 
@@ -37,12 +39,31 @@ export class BlockWriter {
   tool(callId: string, name: string): number {
     this.#closeProse();
     const index = this.#open({ case: "toolCall", value: { $typeName: "sluice.v1.ToolCallBlock", callId, name } });
-    this.#tools.add(index);
+    this.#hasTools = true;
+    this.#standing.add(index);
     return index;
   }
 
   toolArguments(index: number, text: string): void {
     this.#events.push(blockDeltaEvent(index, text));
+  }
+
+  /** Opens text or reasoning that stays a block of its own until `end`, and returns its index. */
+  begin(kind: Prose): number {
+    this.#closeProse();
+    const index = this.#open(kind === "text" ? TEXT : REASONING);
+    this.#standing.add(index);
+    return index;
+  }
+
+  /** Adds to a block that was begun. */
+  add(index: number, text: string, logprobs?: TokenLogprob[], citations?: Citation[]): void {
+    this.#events.push(blockDeltaEvent(index, text, logprobs, citations));
+  }
+
+  /** Closes a block that was begun, or a tool call. */
+  end(index: number): void {
+    if (this.#standing.delete(index)) this.#close(index);
   }
 
   /** To give with the block's end. */
@@ -60,12 +81,13 @@ export class BlockWriter {
   }
 
   get hasTools(): boolean {
-    return this.#tools.size > 0;
+    return this.#hasTools;
   }
 
   closeAll(): void {
     this.#closeProse();
-    for (const index of this.#tools) this.#close(index);
+    for (const index of this.#standing) this.#close(index);
+    this.#standing.clear();
   }
 
   #open(block: BlockKind): number {

@@ -156,6 +156,12 @@ function joined(first: string | undefined, second: string | undefined): string |
   return first === undefined || second === undefined ? (first ?? second) : `${first}: ${second}`;
 }
 
+/** Whether what should be an answer is an error: `error` (most), or the flat form of Mistral and vLLM. */
+export function isError(chunk: JsonRecord): boolean {
+  const error = chunk.error;
+  return (error !== undefined && error !== null) || chunk.object === "error";
+}
+
 /** Explains an answer whose status is no success. */
 export function explain(head: ErrorHead, body: string, wallNow: number): GatewayError {
   const parsed = parseJson(body);

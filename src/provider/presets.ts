@@ -1,5 +1,5 @@
 /** Dialects that there are; each is a folder beside this file. */
-export type DialectName = "openai-chat";
+export type DialectName = "openai-chat" | "openai-responses";
 
 /** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
 export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";

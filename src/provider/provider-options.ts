@@ -8,6 +8,11 @@ export function optionsFor(prompt: Prompt, target: DialectTarget): JsonRecord | 
   return prompt.providerOptions[target.provider];
 }
 
+/** The contract's path of an option. */
+export function optionField(name: string, target: DialectTarget): string {
+  return `prompt.provider_options[${JSON.stringify(target.provider)}].${name}`;
+}
+
 /** Merges options into a body. Throws `INVALID_REQUEST` for a field that is reserved or written already. */
 export function addOptions(
   body: Record<string, unknown>,
@@ -18,7 +23,7 @@ export function addOptions(
 ): void {
   for (const [name, value] of Object.entries(options)) {
     if (reserved.has(name) || Object.hasOwn(body, name)) {
-      const field = `prompt.provider_options[${JSON.stringify(target.provider)}].${path}${name}`;
+      const field = optionField(path + name, target);
       throw invalidRequest([{ field, description: "is written by Sluice from the contract's own fields" }]);
     }
     // Not by assignment: `__proto__` as a name would set the prototype.

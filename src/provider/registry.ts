@@ -1,5 +1,6 @@
 import type { Dialect } from "./dialect.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
+import { openAiResponsesFor } from "./openai-responses/index.ts";
 import { type DialectName, type KeyHeader, presets } from "./presets.ts";
 
 interface Row {
@@ -11,6 +12,7 @@ interface Row {
 
 const dialects: Readonly<Record<DialectName, Row>> = {
   "openai-chat": { create: openAiChatFor, keyHeader: "authorization" },
+  "openai-responses": { create: openAiResponsesFor, keyHeader: "authorization" },
 };
 
 /** What a configuration may name. */

@@ -108,7 +108,7 @@ const providers: readonly Row[] = [
   ],
   [
     "providers: { a: { dialect: smoke } }",
-    ["providers.a.dialect", "no such dialect; there are openai-chat"],
+    ["providers.a.dialect", "no such dialect; there are openai-chat, openai-responses"],
     ["providers.a.base_url", "is required here"],
   ],
   ["providers: { a: { dialect: openai-chat } }", ["providers.a.base_url", "is required here"]],

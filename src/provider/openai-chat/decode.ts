@@ -6,7 +6,7 @@ import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { quote } from "../quote.ts";
-import { explainInAnswer } from "./explain.ts";
+import { explainInAnswer, isError } from "./explain.ts";
 import { readCitations, readLogprobs, readMetadata, readSearchResults } from "./extras.ts";
 import { ReasoningDetails } from "./reasoning-details.ts";
 import { readUsage } from "./usage.ts";
@@ -230,12 +230,6 @@ export class OpenAiChatDecoder implements Decoder {
 
 function state(id: string, data: string): ProviderState {
   return { $typeName: "sluice.v1.ProviderState", dialect: DIALECT, id, data };
-}
-
-/** Errors inside an answer: `error` (most), or the flat form of Mistral and vLLM. */
-function isError(chunk: JsonRecord): boolean {
-  const error = chunk.error;
-  return (error !== undefined && error !== null) || chunk.object === "error";
 }
 
 function malformed(data: string): GatewayError {

@@ -1,1 +1,1 @@
-export { explain, explainInAnswer } from "../openai-errors.ts";
+export { explain, explainInAnswer, isError } from "../openai-errors.ts";

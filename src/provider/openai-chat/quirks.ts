@@ -1,5 +1,6 @@
 import { ReasoningEffort } from "../../domain/contract.ts";
 import type { JsonRecord } from "../json.ts";
+import { effortWords } from "../openai-efforts.ts";
 
 /** What a server of this dialect may lack, in the contract's names below `prompt`. */
 export type Feature =
@@ -44,17 +45,8 @@ export interface Quirks {
   readonly fileUri: ((uri: string, filename: string) => JsonRecord & { readonly type: string }) | undefined;
 }
 
-const words: readonly (readonly [ReasoningEffort, string])[] = [
-  [ReasoningEffort.NONE, "none"],
-  [ReasoningEffort.MINIMAL, "minimal"],
-  [ReasoningEffort.LOW, "low"],
-  [ReasoningEffort.MEDIUM, "medium"],
-  [ReasoningEffort.HIGH, "high"],
-  [ReasoningEffort.XHIGH, "xhigh"],
-];
-
 function eachEffort(fields: (word: string) => JsonRecord): Record<number, JsonRecord> {
-  return Object.fromEntries(words.map(([effort, word]) => [effort, fields(word)]));
+  return Object.fromEntries(effortWords.map(([effort, word]) => [effort, fields(word)]));
 }
 
 const effortField = eachEffort((word) => ({ reasoning_effort: word }));

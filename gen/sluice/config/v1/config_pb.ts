@@ -187,7 +187,7 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   preset: string;
 
   /**
-   * How bodies are written: `openai-chat`.
+   * How bodies are written: `openai-chat` or `openai-responses`.
    *
    * @generated from field: string dialect = 2;
    */

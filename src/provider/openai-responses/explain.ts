@@ -1,0 +1,1 @@
+export { explain, explainInAnswer, isError } from "../openai-errors.ts";

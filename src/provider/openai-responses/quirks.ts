@@ -1,0 +1,59 @@
+import type { JsonRecord } from "../json.ts";
+import { DIALECT } from "./decode.ts";
+
+/** What a server of this dialect may lack, in the contract's names. */
+export type Feature = "audio" | "file.data" | "tool_result.parts";
+
+/** How the servers of this dialect differ. Data, one row for each preset; the default suits an unknown server. */
+export interface Quirks {
+  /**
+   * Names the state on parts. What one vendor encrypted, another refuses: an answer that is given back to a target of
+   * another vendor leaves it out.
+   */
+  readonly stateName: string;
+  readonly unsupported: ReadonlySet<Feature>;
+  /** Whether a model's reasoning is asked for in its encrypted form; models that do not reason may refuse the wish. */
+  readonly encryptsReasoning: (model: string) => boolean;
+  /** Whether a model takes marks for the prompt cache; the others cache by themselves. */
+  readonly takesCacheMarks: (model: string) => boolean;
+  /** Asks for log probabilities: an entry of `include`, or a field of the body. */
+  readonly logprobs: { readonly include: string } | { readonly fields: JsonRecord };
+}
+
+/**
+ * OpenAI's models that do not reason answer the wish with 400 "Encrypted content is not supported with this model"
+ * (pydantic-ai issues 2865 and 3326, read 2026-11). Its open models say their reasoning openly. Models to come are taken
+ * to reason.
+ */
+const PLAIN_MODEL = /^(ft:|openai[./])?(gpt-3|gpt-4|gpt-oss|chatgpt-)|-chat\b/;
+
+/** `prompt_cache_breakpoint` is for GPT-5.6 and later. Source: OpenAI, "Prompt caching", read 2026-11. */
+function takesBreakpoints(model: string): boolean {
+  const [, major, minor] = /^gpt-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
+  const version = Number(major ?? 0) * 1000 + Number(minor ?? 0);
+  return version >= 5006;
+}
+
+export const defaultQuirks: Quirks = {
+  stateName: DIALECT,
+  unsupported: new Set(),
+  encryptsReasoning: (model) => !PLAIN_MODEL.test(model),
+  takesCacheMarks: () => false,
+  logprobs: { include: "message.output_text.logprobs" },
+};
+
+/** OpenAI's wire has no sound: its content is text, pictures and files. */
+const openai: Quirks = { ...defaultQuirks, unsupported: new Set(["audio"]), takesCacheMarks: takesBreakpoints };
+
+/** Quirks by preset. Sources: each provider's API reference and the recorded exchanges, 2026-11. */
+export const quirksByPreset: Readonly<Record<string, Quirks>> = {
+  "openai-responses": openai,
+  "azure-openai-responses": { ...openai, stateName: "azure-openai-responses" },
+  "xai-responses": {
+    ...defaultQuirks,
+    stateName: "xai-responses",
+    unsupported: new Set(["audio", "file.data", "tool_result.parts"]),
+    encryptsReasoning: () => true,
+    logprobs: { fields: { logprobs: true } },
+  },
+};
