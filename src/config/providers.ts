@@ -106,12 +106,16 @@ export function providersFromEnvironment(
   environment: Environment,
   problems: Problem[],
 ): ProviderSettings[] {
+  // Presets of one vendor share their variables: what is wrong with one is said once.
+  const problem = (path: string, message: string): void => {
+    if (!problems.some((said) => said.path === path && said.message === message)) problems.push({ path, message });
+  };
   return Object.entries(known.presets).flatMap(([name, preset]): ProviderSettings[] => {
     const baseUrl = preset.baseUrl ?? baseUrlOf(preset, environment);
     const variable = preset.keyVariable;
     if (variable === undefined || baseUrl === undefined || !environment[variable]) return [];
     if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
-      problems.push({ path: preset.baseUrlVariable?.[0] ?? name, message: "is no URL" });
+      problem(preset.baseUrlVariable?.[0] ?? name, "is no URL");
       return [];
     }
     try {
@@ -129,7 +133,7 @@ export function providersFromEnvironment(
         },
       ];
     } catch (error) {
-      problems.push({ path: variable, message: error instanceof Error ? error.message : "cannot be used" });
+      problem(variable, error instanceof Error ? error.message : "cannot be used");
       return [];
     }
   });

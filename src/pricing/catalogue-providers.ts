@@ -3,11 +3,14 @@ import type { Catalogue } from "./catalogue.ts";
 /** Who sets the prices of a preset's models; undefined where the catalogue has none, or nobody is paid. */
 export const CATALOGUE_PROVIDERS: Readonly<Record<string, string | undefined>> = {
   openai: "openai",
+  "openai-responses": "openai",
   "azure-openai": "azure",
+  "azure-openai-responses": "azure",
   groq: "groq",
   mistral: "mistral",
   deepseek: "deepseek",
   xai: "x-ai",
+  "xai-responses": "x-ai",
   together: "together",
   fireworks: "fireworks",
   openrouter: "openrouter",

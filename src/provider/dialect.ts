@@ -16,6 +16,8 @@ export interface DialectTarget {
 export interface EncodedRequest {
   /** Path below the endpoint's base URL, with its query. */
   readonly path: string;
+  /** At Azure with an API version: the path is not below a deployment's, and the body says the model. */
+  readonly outsideDeployments?: boolean;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string;
 }

@@ -51,23 +51,30 @@ function local(vendor: string, baseUrl: string): Preset {
   };
 }
 
+const openai = hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "yes");
+const xai = hosted("x_ai", "https://api.x.ai/v1", "XAI_API_KEY", "yes");
+const azureOpenai: Preset = {
+  dialect: "openai-chat",
+  baseUrl: undefined,
+  keyVariable: "AZURE_OPENAI_API_KEY",
+  keyHeader: "api-key",
+  vendor: "azure.ai.openai",
+  propagatesTrace: false,
+  baseUrlVariable: ["AZURE_OPENAI_ENDPOINT", "/openai/v1"],
+  cancelStopsBilling: "yes",
+};
+
 /** The table of known providers. A preset is a row of data; what a dialect must know of it is in its quirks. */
 export const presets: Readonly<Record<string, Preset>> = {
-  openai: hosted("openai", "https://api.openai.com/v1", "OPENAI_API_KEY", "yes"),
-  "azure-openai": {
-    dialect: "openai-chat",
-    baseUrl: undefined,
-    keyVariable: "AZURE_OPENAI_API_KEY",
-    keyHeader: "api-key",
-    vendor: "azure.ai.openai",
-    propagatesTrace: false,
-    baseUrlVariable: ["AZURE_OPENAI_ENDPOINT", "/openai/v1"],
-    cancelStopsBilling: "yes",
-  },
+  openai,
+  "openai-responses": { ...openai, dialect: "openai-responses" },
+  "azure-openai": azureOpenai,
+  "azure-openai-responses": { ...azureOpenai, dialect: "openai-responses" },
   groq: hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "no"),
   mistral: hosted("mistral_ai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "no"),
   deepseek: hosted("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "yes"),
-  xai: hosted("x_ai", "https://api.x.ai/v1", "XAI_API_KEY", "yes"),
+  xai,
+  "xai-responses": { ...xai, dialect: "openai-responses" },
   together: hosted("together", "https://api.together.xyz/v1", "TOGETHER_API_KEY", "yes"),
   fireworks: hosted("fireworks", "https://api.fireworks.ai/inference/v1", "FIREWORKS_API_KEY", "yes"),
   openrouter: hosted("openrouter", "https://openrouter.ai/api/v1", "OPENROUTER_API_KEY", "unknown"),

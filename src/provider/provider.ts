@@ -24,7 +24,7 @@ export interface ProviderOptions extends ConnectionOptions {
   /** Instead of a key: signs each request. */
   readonly authorize?: Authorize | undefined;
   readonly headers: Readonly<Record<string, string>>;
-  /** Azure's way with deployments: the model goes into the path, the version into the query. */
+  /** Azure's way with deployments: the version goes into the query, the model into most dialects' paths. */
   readonly apiVersion: string | undefined;
   readonly limits: ResponseLimits;
   readonly clock: Clock;
@@ -103,7 +103,7 @@ export class Provider {
       authorize: this.#options.authorize,
       delivery: call.delivery,
       request: {
-        path: this.#basePath + this.#path(encoded.path, model),
+        path: this.#basePath + this.#path(encoded, model),
         headers: { ...encoded.headers, ...(propagatesTrace ? watch.headers : {}), ...this.#headers },
         body: encoded.body,
       },
@@ -121,10 +121,11 @@ export class Provider {
     await this.#connections.close();
   }
 
-  #path(path: string, model: string): string {
+  #path({ path, outsideDeployments }: EncodedRequest, model: string): string {
     const { apiVersion } = this.#options;
     if (apiVersion === undefined) return path;
-    return `/deployments/${encodeURIComponent(model)}${path}?api-version=${encodeURIComponent(apiVersion)}`;
+    const deployment = outsideDeployments === true ? "" : `/deployments/${encodeURIComponent(model)}`;
+    return `${deployment}${path}?api-version=${encodeURIComponent(apiVersion)}`;
   }
 }
 

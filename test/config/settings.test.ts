@@ -207,7 +207,9 @@ models:                                      # names that callers use; "provider
     const providers = providersFromEnvironment(known, environment, []);
     expect(providers.map(({ name, preset, key }) => [name, preset, key?.reveal()])).toEqual([
       ["openai", "openai", "a"],
+      ["openai-responses", "openai-responses", "a"],
       ["xai", "xai", "b"],
+      ["xai-responses", "xai-responses", "b"],
     ]);
   });
 

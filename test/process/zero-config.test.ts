@@ -48,7 +48,7 @@ test("with keys in their usual variables there are their providers", async () =>
     },
   });
   expect(await providersOf(gateway)).toBe(
-    'No model "zzzzzzzz/model": no provider "zzzzzzzz" is configured; there are "openai", "azure-openai", "groq", "simulator".',
+    'No model "zzzzzzzz/model": no provider "zzzzzzzz" is configured; there are "openai", "openai-responses", "azure-openai", "azure-openai-responses", "groq", "simulator".',
   );
 });
 

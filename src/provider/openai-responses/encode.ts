@@ -54,6 +54,7 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
   addOptions(body, Object.fromEntries(others), RESERVED, target);
   return {
     path: "/responses",
+    outsideDeployments: true,
     headers: {
       "content-type": "application/json",
       accept: delivery === "stream" ? "text/event-stream" : "application/json",
