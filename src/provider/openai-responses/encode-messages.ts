@@ -83,8 +83,15 @@ function encodePiece(
       if (content.value.source.case === "data") has("file.data", `${field}.file.data`);
       return encodeFile(content.value);
     default:
-      throw unsupported(`${field}.${content.case ?? "content"}`, context.target);
+      throw unsupported(`${field}.${fieldOf(content.case)}`, context.target);
   }
+}
+
+const fields: { readonly [kind: string]: string } = { toolCall: "tool_call", toolResult: "tool_result" };
+
+/** The contract's name of what a part holds. */
+function fieldOf(kind: string | undefined): string {
+  return kind === undefined ? "content" : (fields[kind] ?? kind);
 }
 
 const details: { readonly [detail: number]: string } = { [ImageDetail.LOW]: "low", [ImageDetail.HIGH]: "high" };
@@ -158,7 +165,7 @@ function encodeAnswer(parts: readonly Part[], field: string, { target, quirks, s
         if (own !== undefined && canReturn(own.data, stored)) items.push(own.data);
         return;
       default:
-        throw unsupported(`${field}.parts[${n}].${part.content.case ?? "content"}`, target);
+        throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target);
     }
   });
   return items;
@@ -190,7 +197,7 @@ function encodeResult(
   if (context.quirks.unsupported.has("tool_result.parts")) {
     if (isText) return texts.join("\n");
     const n = parts.findIndex(({ content }) => content.case !== "text");
-    const kind = parts[n]?.content.case ?? "content";
+    const kind = fieldOf(parts[n]?.content.case);
     throw unsupported(`${field}.parts[${n}].${kind}`, context.target, "give the result as text");
   }
   const isCached = isMarked(part, context);

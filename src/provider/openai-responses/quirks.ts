@@ -27,9 +27,12 @@ export interface Quirks {
  */
 const PLAIN_MODEL = /^(ft:|openai[./])?(gpt-3|gpt-4|gpt-oss|chatgpt-)|-chat\b/;
 
-/** `prompt_cache_breakpoint` is for GPT-5.6 and later. Source: OpenAI, "Prompt caching", read 2026-11. */
+/**
+ * `prompt_cache_breakpoint` is for GPT-5.6 and later, `openai/gpt-5.6` at OpenRouter and `openai.gpt-5.6` at Bedrock too.
+ * Source: OpenAI, "Prompt caching", read 2026-11; recorded exchanges.
+ */
 function takesBreakpoints(model: string): boolean {
-  const [, major, minor] = /^gpt-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
+  const [, major, minor] = /^(?:openai[./])?gpt-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
   const version = Number(major ?? 0) * 1000 + Number(minor ?? 0);
   return version >= 5006;
 }
@@ -38,12 +41,12 @@ export const defaultQuirks: Quirks = {
   stateName: DIALECT,
   unsupported: new Set(),
   encryptsReasoning: (model) => !PLAIN_MODEL.test(model),
-  takesCacheMarks: () => false,
+  takesCacheMarks: takesBreakpoints,
   logprobs: { include: "message.output_text.logprobs" },
 };
 
 /** OpenAI's wire has no sound: its content is text, pictures and files. */
-const openai: Quirks = { ...defaultQuirks, unsupported: new Set(["audio"]), takesCacheMarks: takesBreakpoints };
+const openai: Quirks = { ...defaultQuirks, unsupported: new Set(["audio"]) };
 
 /** Quirks by preset. Sources: each provider's API reference and the recorded exchanges, 2026-11. */
 export const quirksByPreset: Readonly<Record<string, Quirks>> = {
@@ -54,6 +57,7 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
     stateName: "xai-responses",
     unsupported: new Set(["audio", "file.data", "tool_result.parts"]),
     encryptsReasoning: () => true,
+    takesCacheMarks: () => false,
     logprobs: { fields: { logprobs: true } },
   },
 };
