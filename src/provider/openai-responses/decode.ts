@@ -171,8 +171,10 @@ function partOf(event: JsonRecord): number {
 }
 
 function malformed(data: string): GatewayError {
+  const quoted = quote(data.slice(0, 80));
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no response: "${quote(data.slice(0, 80))}". Try again.`,
+    `The upstream's answer is no response: "${quoted}". Try again.`,
+    { quoted },
   );
 }
