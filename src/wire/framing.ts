@@ -1,8 +1,10 @@
+import { createAwsEventStreamParser } from "./aws-event-stream.ts";
 import type { FrameParser } from "./frame.ts";
 import { createSseParser } from "./sse.ts";
 
 const parsers = {
   sse: createSseParser,
+  "aws-event-stream": createAwsEventStreamParser,
 } as const satisfies Readonly<Record<string, (maxEventChars: number) => FrameParser>>;
 
 /** How a streamed answer is cut into frames. */

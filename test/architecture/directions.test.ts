@@ -55,6 +55,7 @@ const everywhere = ["@bufbuild/protobuf"];
 const homes: Readonly<Record<string, readonly string[]>> = {
   undici: ["wire"],
   "eventsource-parser": ["wire"],
+  "@smithy/eventstream-codec": ["wire"],
   "@grpc/grpc-js": ["transport"],
   "@connectrpc/connect": ["transport"],
   "@connectrpc/connect-node": ["transport"],
