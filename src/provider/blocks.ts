@@ -80,6 +80,11 @@ export class BlockWriter {
     this.state(this.#prose.index, state);
   }
 
+  /** Closes the open text or reasoning: what follows of its kind is a block of its own. */
+  endProse(): void {
+    this.#closeProse();
+  }
+
   get hasTools(): boolean {
     return this.#hasTools;
   }

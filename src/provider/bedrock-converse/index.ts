@@ -1,0 +1,14 @@
+import type { Dialect } from "../dialect.ts";
+import { BedrockConverseDecoder } from "./decode.ts";
+import { encode } from "./encode.ts";
+import { explain } from "./explain.ts";
+import { DIALECT } from "./wire-types.ts";
+
+/** Amazon Bedrock's Converse and ConverseStream. */
+export const bedrockConverse: Dialect = {
+  name: DIALECT,
+  framing: "aws-event-stream",
+  encode,
+  createDecoder: (options) => new BedrockConverseDecoder(options),
+  explain,
+};

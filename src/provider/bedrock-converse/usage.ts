@@ -1,0 +1,32 @@
+import type { Usage } from "../../domain/contract.ts";
+import { asArray, asCount, asRecord } from "../json.ts";
+
+/**
+ * Reads a `TokenUsage` in the contract's sense. Cached tokens are beside `inputTokens`, not inside; `cacheDetails` says
+ * how long those written are kept. Tokens of reasoning are inside `outputTokens` and not told apart.
+ */
+export function readUsage(value: unknown): Usage | undefined {
+  const usage = asRecord(value);
+  const input = asCount(usage?.inputTokens);
+  const output = asCount(usage?.outputTokens);
+  if (usage === undefined || (input === undefined && output === undefined)) return undefined;
+  const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
+  const cacheRead = asCount(usage.cacheReadInputTokens);
+  const cacheWrite = asCount(usage.cacheWriteInputTokens);
+  if (input !== undefined) read.inputTokens = input + (cacheRead ?? 0) + (cacheWrite ?? 0);
+  if (cacheRead !== undefined) read.cacheReadTokens = cacheRead;
+  if (cacheWrite !== undefined) read.cacheWriteTokens = cacheWrite;
+  if (output !== undefined) read.outputTokens = output;
+  const forAnHour = writtenForAnHour(usage.cacheDetails);
+  if (forAnHour > 0) read.cacheWrite1hTokens = forAnHour;
+  return read;
+}
+
+function writtenForAnHour(details: unknown): number {
+  let tokens = 0;
+  for (const item of asArray(details)) {
+    const detail = asRecord(item);
+    if (detail?.ttl === "1h") tokens += asCount(detail.inputTokens) ?? 0;
+  }
+  return tokens;
+}
