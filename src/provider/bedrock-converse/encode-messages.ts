@@ -48,12 +48,17 @@ function encodePart(role: Role, part: Part, field: string, context: Context): re
   return marked ? [...blocks, { cachePoint: { type: "default" } }] : blocks;
 }
 
+/** The contract's name of what a part is. */
+function nameOf(kind: string | undefined): string {
+  return (kind ?? "content").replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+}
+
 type EncodePart = (part: Part, field: string, context: Context) => readonly WireBlock[];
 
 /** What each speaker may say. */
 const encoders: { readonly [role: number]: EncodePart } = {
   [Role.SYSTEM]: ({ content }, field, { target }) => {
-    if (content.case !== "text") throw unsupported(`${field}.${content.case ?? "content"}`, target);
+    if (content.case !== "text") throw unsupported(`${field}.${nameOf(content.case)}`, target);
     return [{ text: content.value }];
   },
   [Role.USER]: ({ content }, field, context) => [encodeContent(content, field, context)],
@@ -72,7 +77,7 @@ const encoders: { readonly [role: number]: EncodePart } = {
       case "reasoning":
         return encodeReasoning(part, content.value.text);
       default:
-        throw unsupported(`${field}.${content.case ?? "content"}`, target);
+        throw unsupported(`${field}.${nameOf(content.case)}`, target);
     }
   },
 };
@@ -92,7 +97,7 @@ function encodeContent(content: Content | { case: string | undefined }, field: s
     case "file":
       return encodeFile(known.value, `${field}.file`, target, names);
     default:
-      throw unsupported(`${field}.${content.case ?? "content"}`, target);
+      throw unsupported(`${field}.${nameOf(content.case)}`, target);
   }
 }
 
