@@ -14,6 +14,7 @@ export async function startSimulator(): Promise<{ provider: ProviderSettings; cl
       headers: {},
       apiVersion: undefined,
       propagatesTrace: undefined,
+      aws: undefined,
       maxConnections: 256,
     },
     close: () => simulator.close(),

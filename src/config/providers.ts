@@ -1,4 +1,5 @@
 import type { Secret } from "../domain/secret.ts";
+import { type AwsSettings, awsRegion, toAwsSettings } from "./aws.ts";
 import type { Config } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import { type Environment, resolveSecret } from "./secrets.ts";
@@ -8,6 +9,7 @@ interface KnownPreset {
   readonly baseUrl: string | undefined;
   readonly keyVariable: string | undefined;
   readonly baseUrlVariable?: readonly [variable: string, suffix: string];
+  readonly signing?: "aws";
 }
 
 export interface Known {
@@ -28,9 +30,14 @@ export interface ProviderSettings {
   readonly maxConnections: number;
   /** Upstreams hear of callers' traces; undefined leaves it to the preset. */
   readonly propagatesTrace: boolean | undefined;
+  /** Each request is signed; undefined where a key is sent, or nothing. */
+  readonly aws: AwsSettings | undefined;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
+
+/** Dialects whose requests can be signed for Amazon. */
+const AWS_DIALECTS: ReadonlySet<string> = new Set(["bedrock-converse"]);
 
 /** Headers that the gateway writes itself, or that would break the framing of requests. */
 const OWN_HEADERS = new Set([
@@ -38,6 +45,8 @@ const OWN_HEADERS = new Set([
   "api-key",
   "x-api-key",
   "x-goog-api-key",
+  "x-amz-date",
+  "x-amz-security-token",
   "host",
   "content-length",
   "transfer-encoding",
@@ -66,9 +75,17 @@ export function toProviderSettings(
     if (given.dialect !== "" && !known.dialects.includes(given.dialect)) {
       problem(".dialect", `no such dialect; there are ${known.dialects.join(", ")}`);
     }
-    const baseUrl = given.baseUrl || preset?.baseUrl || baseUrlOf(preset, environment);
-    if (baseUrl === undefined && (preset !== undefined || given.dialect !== ""))
+    const region = awsRegion(given.aws, environment);
+    const baseUrl = given.baseUrl || baseUrlOf(preset, region, environment);
+    const signs = preset?.signing === "aws" || given.aws !== undefined;
+    if (given.aws !== undefined && preset?.signing !== "aws" && !AWS_DIALECTS.has(given.dialect)) {
+      problem(".aws", "is for providers of Amazon: preset bedrock, or dialect bedrock-converse");
+    } else if (signs && region === undefined) {
+      problem(".aws.region", "is required here, or the variable AWS_REGION");
+    } else if (baseUrl === undefined && (preset !== undefined || given.dialect !== "")) {
       problem(".base_url", "is required here");
+    }
+    if (given.apiKey !== "" && given.aws?.profile) problem(".aws.profile", "is not used beside api_key; leave out one");
     if (baseUrl !== undefined && !URL.canParse(baseUrl)) problem(".base_url", "is no URL");
     for (const [header, value] of Object.entries(given.headers)) {
       if (OWN_HEADERS.has(header.toLowerCase()) || !/^[A-Za-z0-9-]+$/.test(header)) {
@@ -79,7 +96,8 @@ export function toProviderSettings(
     }
     let key: Secret | undefined;
     try {
-      key = findKey(given.apiKey, preset, environment);
+      // A profile that is named comes before a key that happens to be in the environment.
+      if (!given.aws?.profile) key = findKey(given.apiKey, preset, environment);
     } catch (error) {
       problem(".api_key", error instanceof Error ? error.message : "cannot be read");
     }
@@ -95,6 +113,7 @@ export function toProviderSettings(
         apiVersion: given.apiVersion || undefined,
         maxConnections: given.maxConnections || DEFAULT_MAX_CONNECTIONS,
         propagatesTrace: given.propagateTrace,
+        aws: signs && key === undefined ? toAwsSettings(given.aws, region ?? "", environment) : undefined,
       },
     ];
   });
@@ -111,7 +130,7 @@ export function providersFromEnvironment(
     if (!problems.some((said) => said.path === path && said.message === message)) problems.push({ path, message });
   };
   return Object.entries(known.presets).flatMap(([name, preset]): ProviderSettings[] => {
-    const baseUrl = preset.baseUrl ?? baseUrlOf(preset, environment);
+    const baseUrl = baseUrlOf(preset, awsRegion(undefined, environment), environment);
     const variable = preset.keyVariable;
     if (variable === undefined || baseUrl === undefined || !environment[variable]) return [];
     if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
@@ -130,6 +149,7 @@ export function providersFromEnvironment(
           apiVersion: undefined,
           maxConnections: DEFAULT_MAX_CONNECTIONS,
           propagatesTrace: undefined,
+          aws: undefined,
         },
       ];
     } catch (error) {
@@ -141,10 +161,22 @@ export function providersFromEnvironment(
 
 function findKey(reference: string, preset: KnownPreset | undefined, environment: Environment): Secret | undefined {
   if (reference !== "") return resolveSecret(reference, environment);
-  return preset?.keyVariable === undefined ? undefined : resolveSecret(`env:${preset.keyVariable}`, environment);
+  if (preset?.keyVariable === undefined) return undefined;
+  // Who signs needs no key.
+  if (preset.signing !== undefined && !environment[preset.keyVariable]) return undefined;
+  return resolveSecret(`env:${preset.keyVariable}`, environment);
 }
 
-function baseUrlOf(preset: KnownPreset | undefined, environment: Environment): string | undefined {
+/** A preset's address, with the region where it has one; undefined where something of it is not known. */
+function baseUrlOf(
+  preset: KnownPreset | undefined,
+  region: string | undefined,
+  environment: Environment,
+): string | undefined {
+  if (preset?.baseUrl !== undefined) {
+    if (!preset.baseUrl.includes("{region}")) return preset.baseUrl;
+    return region === undefined ? undefined : preset.baseUrl.replace("{region}", region);
+  }
   if (preset?.baseUrlVariable === undefined) return undefined;
   const [variable, suffix] = preset.baseUrlVariable;
   const base = environment[variable];

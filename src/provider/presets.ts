@@ -1,5 +1,5 @@
 /** Dialects that there are; each is a folder beside this file. */
-export type DialectName = "openai-chat" | "openai-responses";
+export type DialectName = "openai-chat" | "openai-responses" | "bedrock-converse";
 
 /** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
 export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
@@ -7,11 +7,13 @@ export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-
 /** Where a known provider is and how it wants its key. */
 export interface Preset {
   readonly dialect: DialectName;
-  /** Undefined where each customer has their own: the configuration must give it. */
+  /** Undefined where each customer has their own: the configuration must give it. `{region}` stands for the region. */
   readonly baseUrl: string | undefined;
   /** Variable that usually holds the key; undefined for servers that need none. */
   readonly keyVariable: string | undefined;
   readonly keyHeader: KeyHeader;
+  /** Requests are signed so where there is no key. */
+  readonly signing?: "aws";
   /** Variable that usually holds the customer's own address, and what is appended to it. */
   readonly baseUrlVariable?: readonly [variable: string, suffix: string];
   /** Its name in the OpenTelemetry GenAI conventions (1.45); where they have none, the preset's own. */
@@ -83,6 +85,11 @@ export const presets: Readonly<Record<string, Preset>> = {
   moonshot: hosted("moonshot", "https://api.moonshot.ai/v1", "MOONSHOT_API_KEY", "unknown"),
   alibaba: hosted("alibaba", "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", "DASHSCOPE_API_KEY", "unknown"),
   huggingface: hosted("huggingface", "https://router.huggingface.co/v1", "HF_TOKEN", "unknown"),
+  bedrock: {
+    ...hosted("aws.bedrock", "https://bedrock-runtime.{region}.amazonaws.com", "AWS_BEARER_TOKEN_BEDROCK", "no"),
+    dialect: "bedrock-converse",
+    signing: "aws",
+  },
   ollama: local("ollama", "http://127.0.0.1:11434/v1"),
   vllm: local("vllm", "http://127.0.0.1:8000/v1"),
   llamacpp: local("llamacpp", "http://127.0.0.1:8080/v1"),

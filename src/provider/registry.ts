@@ -1,3 +1,4 @@
+import { bedrockConverse } from "./bedrock-converse/index.ts";
 import type { Dialect } from "./dialect.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
 import { openAiResponsesFor } from "./openai-responses/index.ts";
@@ -13,6 +14,7 @@ interface Row {
 const dialects: Readonly<Record<DialectName, Row>> = {
   "openai-chat": { create: openAiChatFor, keyHeader: "authorization" },
   "openai-responses": { create: openAiResponsesFor, keyHeader: "authorization" },
+  "bedrock-converse": { create: () => bedrockConverse, keyHeader: "authorization" },
 };
 
 /** What a configuration may name. */

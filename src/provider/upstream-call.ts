@@ -54,6 +54,8 @@ export class UpstreamCall {
   readonly #options: UpstreamCallOptions;
   #exchange: Exchange | undefined;
   #aborted: GatewayError | undefined;
+  /** Ends the wait for what lets the request in. */
+  #refuse: ((error: GatewayError) => void) | undefined;
   #status = 0;
   #released = false;
   #decoder: Decoder | undefined;
@@ -89,6 +91,7 @@ export class UpstreamCall {
   /** Closes the upstream's socket now; who waits for events gets this error. */
   abort(error: GatewayError): void {
     this.#aborted ??= error;
+    this.#refuse?.(error);
     // An answer that the model has finished is whole: silence after it is its end.
     const silentEnd = this.#decoder?.finishing === true && error.reason === ErrorReason.UPSTREAM_TIMEOUT;
     this.#exchange?.abort(silentEnd ? GRACE_OVER : error);
@@ -101,7 +104,7 @@ export class UpstreamCall {
   async *events(): AsyncGenerator<Batch> {
     this.#refuseAborted();
     const { authorize, connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
-    const authorized = authorize === undefined ? request : await authorize(request);
+    const authorized = authorize === undefined ? request : await this.#unlessAborted(authorize(request));
     this.#refuseAborted();
     const exchange = connections.send(authorized);
     this.#exchange = exchange;
@@ -155,6 +158,14 @@ export class UpstreamCall {
     } finally {
       this.#came();
     }
+  }
+
+  /** Credentials may come from services that are slow or gone. */
+  #unlessAborted<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#refuse = reject;
+      promise.then(resolve, reject);
+    });
   }
 
   #waits(): void {

@@ -142,6 +142,7 @@ describe("providers", () => {
     apiVersion: undefined,
     maxConnections: 256,
     propagatesTrace: undefined,
+    aws: undefined,
     key: undefined,
   };
 
