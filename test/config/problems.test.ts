@@ -22,6 +22,7 @@ function problemsOf(yaml: string, environment: Readonly<Record<string, string>> 
 type Row = readonly [yaml: string, ...problems: readonly (readonly [path: string, message: unknown])[]];
 
 const presets = Object.keys(known.presets).join(", ");
+const dialects = known.dialects.join(", ");
 const duration = "is no duration: write seconds, such as 30s or 0.5s";
 const whole = "must be a whole number that is not negative";
 const text = "must be text; put it in quotes";
@@ -108,7 +109,7 @@ const providers: readonly Row[] = [
   ],
   [
     "providers: { a: { dialect: smoke } }",
-    ["providers.a.dialect", "no such dialect; there are openai-chat, openai-responses"],
+    ["providers.a.dialect", `no such dialect; there are ${dialects}`],
     ["providers.a.base_url", "is required here"],
   ],
   ["providers: { a: { dialect: openai-chat } }", ["providers.a.base_url", "is required here"]],

@@ -154,8 +154,10 @@ function isException(event: string | undefined): boolean {
 }
 
 function malformed(data: string): GatewayError {
+  const quoted = quote(data.slice(0, 80));
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is none of Converse: "${quote(data.slice(0, 80))}". Try again.`,
+    `The upstream's answer is none of Converse: "${quoted}". Try again.`,
+    { quoted },
   );
 }

@@ -141,7 +141,7 @@ function toError(
   const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(said.message);
   const advice = adviceOn[reason] ?? "";
   const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
-  return new GatewayError(reason, text, { metadata, retryAfterMs });
+  return new GatewayError(reason, text, { metadata, retryAfterMs, quoted: words });
 }
 
 /** What to do, where the provider's words do not say it. */
