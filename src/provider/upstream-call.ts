@@ -102,10 +102,10 @@ export class UpstreamCall {
    * early closes the upstream's socket. Call once.
    */
   async *events(): AsyncGenerator<Batch> {
-    this.#refuseAborted();
+    this.#throwIfAborted();
     const { authorize, connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
     const authorized = authorize === undefined ? request : await this.#unlessAborted(authorize(request));
-    this.#refuseAborted();
+    this.#throwIfAborted();
     const exchange = connections.send(authorized);
     this.#exchange = exchange;
     let body: { read: Read; close: () => void } | undefined;
@@ -146,7 +146,7 @@ export class UpstreamCall {
     }
   }
 
-  #refuseAborted(): void {
+  #throwIfAborted(): void {
     if (this.#aborted !== undefined) throw this.#aborted;
   }
 

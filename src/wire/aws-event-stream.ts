@@ -30,7 +30,7 @@ export function createAwsEventStreamParser(maxEventBytes: number): FrameParser {
   let buffered = 0;
   let needed = PRELUDE_BYTES;
   // What came whole before a message that cannot be read comes out, however the bytes were split.
-  let failure: unknown;
+  let failure: Error | undefined;
 
   return {
     push(chunk) {
@@ -53,8 +53,8 @@ export function createAwsEventStreamParser(maxEventBytes: number): FrameParser {
           at += length;
         }
       } catch (error) {
-        if (frames.length === 0) throw error;
-        failure = error;
+        failure = error instanceof Error ? error : malformed(error);
+        if (frames.length === 0) throw failure;
       }
       chunks = at === bytes.length ? [] : [bytes.subarray(at)];
       buffered = bytes.length - at;

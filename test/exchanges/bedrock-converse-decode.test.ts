@@ -229,14 +229,15 @@ describe("an answer in pieces", () => {
 
   test("has ended with its usage, and is only finishing before", () => {
     const decoder = dialect.createDecoder({ model: "m", whole: false, mintCallId: (n) => `minted_${n}` });
-    const states = [
+    const messages: readonly (readonly [event: string, data: unknown])[] = [
       ["messageStart", { role: "assistant" }],
       ["contentBlockDelta", { contentBlockIndex: 0, delta: { text: "Hi" }, p: "abc" }],
       ["messageStop", { stopReason: "end_turn" }],
       ["newEvent", {}],
       ["metadata", { usage: { inputTokens: 1, outputTokens: 2, totalTokens: 3 } }],
-    ].map(([event, data]) => {
-      decoder.push({ event: String(event), data: JSON.stringify(data) });
+    ];
+    const states = messages.map(([event, data]) => {
+      decoder.push({ event, data: JSON.stringify(data) });
       return [decoder.finishing, decoder.ended, decoder.usage?.outputTokens];
     });
     expect(states).toEqual([

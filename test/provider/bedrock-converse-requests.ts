@@ -9,6 +9,7 @@ type PartInit = Exclude<MessageInitShape<typeof PartSchema>, Part>;
 type MessageInit = MessageInitShape<typeof MessageSchema>;
 
 const record = (value: unknown): Json => (value ?? {}) as Json;
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
 const list = (value: unknown): readonly Json[] => (value ?? []) as readonly Json[];
 
 const mimeTypes: Readonly<Record<string, string>> = { png: "image/png", jpeg: "image/jpeg", txt: "text/plain" };
@@ -28,7 +29,7 @@ export function toPrompt(request: Json): Prompt {
   const { maxTokens, temperature, topP, stopSequences } = record(inferenceConfig);
   const options: Record<string, unknown> = { ...rest };
   const init: MessageInitShape<typeof PromptSchema> = {
-    model: String(modelId ?? "bedrock/m"),
+    model: text(modelId) || "bedrock/m",
     messages: [...toSystem(list(system)), ...list(messages).map(toMessage)],
     ...(maxTokens === undefined ? {} : { maxOutputTokens: Number(maxTokens) }),
     ...(temperature === undefined ? {} : { temperature: Number(temperature) }),
@@ -42,8 +43,9 @@ export function toPrompt(request: Json): Prompt {
 }
 
 /** The request without what says nothing: empty lists, settings of nothing, and a success that goes without saying. */
-export function normalize({ modelId: _, ...request }: Json): Json {
+export function normalize(request: Json): Json {
   const text = JSON.stringify(request, (key, value: unknown) => {
+    if (key === "modelId") return undefined;
     if (key === "status" && value === "success") return undefined;
     if (["system", "stopSequences"].includes(key) && Array.isArray(value) && value.length === 0) return undefined;
     if (key === "inferenceConfig" && Object.keys(record(value)).length === 0) return undefined;
@@ -118,7 +120,7 @@ function toTools({ tools, toolChoice }: Json, options: Record<string, unknown>) 
     tools: own.map(({ toolSpec }) => {
       const { name, description, inputSchema } = record(toolSpec);
       const parametersJsonSchema = JSON.stringify(record(inputSchema).json);
-      return { name: String(name), description: String(description ?? ""), parametersJsonSchema };
+      return { name: String(name), description: text(description), parametersJsonSchema };
     }),
     ...(toolChoice === undefined ? {} : { toolChoice: { choice: { case: "mode" as const, value: mode } } }),
   };
@@ -127,7 +129,7 @@ function toTools({ tools, toolChoice }: Json, options: Record<string, unknown>) 
 function toFormat({ textFormat }: Json) {
   if (textFormat === undefined) return {};
   const { name, description, schema } = record(record(record(textFormat).structure).jsonSchema);
-  const value = { name: String(name), description: String(description ?? ""), schemaJson: String(schema) };
+  const value = { name: String(name), description: text(description), schemaJson: String(schema) };
   return { responseFormat: { format: { case: "jsonSchema" as const, value } } };
 }
 

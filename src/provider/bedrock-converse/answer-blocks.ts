@@ -87,8 +87,9 @@ export class AnswerBlocks {
     const cited = asRecord(citationsContent);
     const reasoning = asRecord(reasoningContent);
     if (call !== undefined) {
-      this.start(at, { toolUse: withoutInput(call) });
-      if (call.input !== undefined) this.delta(at, { toolUse: { input: JSON.stringify(call.input) } });
+      const { input, ...head } = call;
+      this.start(at, { toolUse: head });
+      if (input !== undefined) this.delta(at, { toolUse: { input: JSON.stringify(input) } });
     } else if (reasoning !== undefined) {
       this.delta(at, { reasoningContent: { ...asRecord(reasoning.reasoningText), ...reasoning } });
     } else if (cited !== undefined) {
@@ -172,10 +173,6 @@ export class AnswerBlocks {
     this.#writer.endProse();
     this.#unsent = [];
   }
-}
-
-function withoutInput({ input: _, ...head }: JsonRecord): JsonRecord {
-  return head;
 }
 
 function state(data: WireState): ProviderState {

@@ -36,7 +36,7 @@ export class BedrockConverseDecoder implements Decoder {
 
   constructor(options: DecodeOptions) {
     this.#options = options;
-    this.#blocks = new AnswerBlocks(options.mintCallId);
+    this.#blocks = new AnswerBlocks((n) => options.mintCallId(n));
   }
 
   get ended(): boolean {
