@@ -261,7 +261,7 @@ describe("settings", () => {
     [
       "one call at a time",
       CLAUDE,
-      { tools, parallelToolCalls: false },
+      { tools, parallelToolCalls: false, toolChoice: auto },
       {
         toolConfig: { tools: [spec] },
         additionalModelRequestFields: { tool_choice: { type: "auto", disable_parallel_tool_use: true } },
@@ -389,7 +389,14 @@ describe("what cannot be done is refused by its field:", () => {
     ["prompt.response_format.json_object", CLAUDE, { responseFormat: { format: { case: "jsonObject", value: {} } } }],
     ["prompt.response_format.json_schema", LLAMA, schema()],
     ["prompt.response_format.json_schema.strict", NOVA, schema({ strict: true })],
-    ["prompt.response_format.json_schema", "anthropic.claude-opus-4-1-20250805-v1:0", { ...schema(), ...budget(1024) }],
+    ["prompt.response_format.json_schema", "anthropic.claude-sonnet-4-20250514-v1:0", { ...schema(), ...budget(1024) }],
+    [
+      "prompt.response_format.json_schema",
+      "anthropic.claude-sonnet-5",
+      { ...schema(), ...effort(ReasoningEffort.LOW) },
+    ],
+    ["prompt.tool_choice.tool_name", CLAUDE, { tools, toolChoice: named, ...budget(1024) }],
+    ["prompt.parallel_tool_calls", "us.anthropic.claude-sonnet-4-20250514-v1:0", { tools, parallelToolCalls: false }],
     ["prompt.reasoning.effort", CLAUDE, effort(ReasoningEffort.HIGH)],
     ["prompt.reasoning.effort", "anthropic.claude-fable-5", effort(ReasoningEffort.NONE)],
     ["prompt.reasoning.budget_tokens", "anthropic.claude-opus-4-7", budget(1024)],

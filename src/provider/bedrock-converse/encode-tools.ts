@@ -1,4 +1,4 @@
-import { type Prompt, type Tool, ToolChoiceMode } from "../../domain/contract.ts";
+import { type Prompt, ReasoningEffort, type Tool, ToolChoiceMode } from "../../domain/contract.ts";
 import { invalidRequest } from "../../domain/error.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord, type JsonRecord, parseJson } from "../json.ts";
@@ -83,7 +83,10 @@ function encodeToolConfig(
     if (forced) throw invalidRequest([{ field: "prompt.tool_choice", description: "needs tools" }]);
     return undefined;
   }
-  return { tools, ...(choice === undefined ? {} : { toolChoice: encodeChoice(choice) }) };
+  // The model's own field for one call at a time is a choice, too, and two of them are refused.
+  const chosen =
+    choice === undefined || (!forced && prompt.parallelToolCalls === false) ? undefined : encodeChoice(choice);
+  return { tools, ...(chosen === undefined ? {} : { toolChoice: chosen }) };
 }
 
 function isOfTool(block: JsonRecord): boolean {
@@ -99,7 +102,18 @@ function encodeChoice(choice: Choice): JsonRecord {
 
 function refuseForced(prompt: Prompt, target: DialectTarget, family: Family): void {
   const named = prompt.toolChoice?.choice.case === "toolName";
-  if (!family.forcesTools) throw unsupported(`prompt.tool_choice.${named ? "tool_name" : "mode"}`, target);
+  const field = `prompt.tool_choice.${named ? "tool_name" : "mode"}`;
+  if (!family.forcesTools) throw unsupported(field, target);
+  if (!family.reasonsFreely && asksForReasoning(prompt)) throw unsupported(field, target, NOT_BOTH);
+}
+
+/** Source: Bedrock user guide, "Extended thinking", read 2026-11. */
+const NOT_BOTH = "it forces a tool, which excludes prompt.reasoning; leave one of them out or choose another model";
+
+function asksForReasoning({ reasoning }: Prompt): boolean {
+  const amount = reasoning?.amount;
+  if (amount?.case === "budgetTokens") return amount.value > 0;
+  return amount?.case === "effort" && amount.value !== ReasoningEffort.NONE;
 }
 
 /** The schema goes as it was written: its keys keep their order. */
@@ -124,10 +138,7 @@ function forceResponseTool(
   const field = "prompt.response_format.json_schema";
   if (!family.forcesTools) throw unsupported(field, target);
   if (schema.strict === true) throw unsupported(`${field}.strict`, target);
-  const amount = prompt.reasoning?.amount;
-  if (!family.reasonsFreely && amount?.case === "budgetTokens" && amount.value > 0) {
-    throw unsupported(field, target, "leave out it or prompt.reasoning, or choose another model");
-  }
+  if (!family.reasonsFreely && asksForReasoning(prompt)) throw unsupported(field, target, NOT_BOTH);
   const choice = prompt.toolChoice?.choice;
   if (choice?.case === "toolName" || choice?.value === ToolChoiceMode.REQUIRED) {
     throw unsupported("prompt.tool_choice", target, "leave it or prompt.response_format out");

@@ -64,13 +64,19 @@ function adaptive(...known: string[]): Record<number, JsonRecord> {
 const claude: Family = {
   ...plain,
   cachePoints: true,
+  schemas: false,
   reasonsFreely: false,
   topK: (k) => ({ top_k: k }),
+};
+
+/** Claude from 4.5 on: one call at a time is a setting, in this form (BerriAI/litellm#34347, 2026-07). */
+const newerClaude: Family = {
+  ...claude,
   oneCall: { tool_choice: { type: "auto", disable_parallel_tool_use: true } },
 };
 
 /** Thinks by a budget of tokens only; an effort is one of none. */
-const claudeWithBudget: Family = { ...claude, efforts: adaptive("none"), budget: thinkingBudget };
+const budgeted: Pick<Family, "efforts" | "budget"> = { efforts: adaptive("none"), budget: thinkingBudget };
 
 /** Answers and calls tools, and can be told nothing more. */
 const simple: Family = { ...plain, schemas: false, forcesTools: false };
@@ -82,16 +88,21 @@ const simple: Family = { ...plain, schemas: false, forcesTools: false };
  */
 const families: readonly (readonly [pattern: RegExp, family: Family])[] = [
   // They always think, and only their effort can be set.
-  [/claude-(fable|mythos)/, { ...claude, efforts: adaptive("low", "medium", "high", "xhigh") }],
-  [/claude-(opus|sonnet)-4-6/, { ...claudeWithBudget, efforts: adaptive("none", "low", "medium", "high") }],
+  [/claude-(fable|mythos)/, { ...newerClaude, efforts: adaptive("low", "medium", "high", "xhigh") }],
+  [
+    /claude-(opus|sonnet|haiku)-4-6/,
+    { ...newerClaude, ...budgeted, schemas: true, efforts: adaptive("none", "low", "medium", "high") },
+  ],
+  // Converse has no schemas for these (truefoundry/models#1314, vercel/ai#19988, 2026-08).
   [
     /claude-((opus|sonnet|haiku)-4-[7-9]|(opus|sonnet|haiku)-([5-9]|\d\d)\b)/,
-    { ...claude, efforts: adaptive("none", "low", "medium", "high", "xhigh") },
+    { ...newerClaude, efforts: adaptive("none", "low", "medium", "high", "xhigh") },
   ],
-  [/claude-(opus|sonnet|haiku)-4-5/, claudeWithBudget],
-  [/claude-(3-7|(opus|sonnet)-4)/, { ...claudeWithBudget, schemas: false }],
-  [/claude-3-5-(haiku|sonnet-20241022)/, { ...claude, schemas: false }],
-  [/claude/, { ...claude, schemas: false, cachePoints: false, oneCall: undefined }],
+  [/claude-(opus|sonnet|haiku)-4-5/, { ...newerClaude, ...budgeted, schemas: true }],
+  [/claude-opus-4-1/, { ...claude, ...budgeted, schemas: true }],
+  [/claude-(3-7|(opus|sonnet)-4)/, { ...claude, ...budgeted }],
+  [/claude-3-5-(haiku|sonnet-20241022)/, claude],
+  [/claude/, { ...claude, cachePoints: false }],
   [
     /amazon\.nova-2/,
     {
