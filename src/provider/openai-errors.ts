@@ -1,12 +1,13 @@
 /** Errors in the envelopes of OpenAI and its many relatives: chat completions and responses share them. */
 
 import { ErrorReason } from "../domain/contract.ts";
-import { GatewayError } from "../domain/error.ts";
+import type { GatewayError } from "../domain/error.ts";
 import { reasonRow } from "../domain/reasons.ts";
 import type { ErrorHead } from "./dialect.ts";
 import { asRecord, asString, type JsonRecord, parseJson } from "./json.ts";
-import { quote, quoteHtml } from "./quote.ts";
+import { quoteHtml } from "./quote.ts";
 import { readRetryHint } from "./retry-hint.ts";
+import { upstreamFailure } from "./upstream-failure.ts";
 
 /** What an error body says, whatever its envelope. */
 interface Said {
@@ -181,22 +182,5 @@ export function explainInAnswer(chunk: JsonRecord): GatewayError {
 }
 
 function toError(status: number, said: Said, what: string, retryAfterMs: number | undefined): GatewayError {
-  const reason = classify(status, said);
-  // A refusal of the key may quote the key; its words are for the provider's own log.
-  const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(said.message);
-  const advice = adviceOn[reason] ?? "";
-  const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
-  return new GatewayError(reason, text, { metadata: { upstream_status: String(status) }, retryAfterMs, quoted: words });
+  return upstreamFailure(classify(status, said), { status, what, words: said.message, retryAfterMs });
 }
-
-/** What to do, where the provider's words do not say it. */
-const adviceOn: { readonly [reason: number]: string } = {
-  [ErrorReason.UPSTREAM_UNAUTHENTICATED]: "the gateway's key for this provider is refused; its operator must renew it",
-  [ErrorReason.UPSTREAM_PERMISSION_DENIED]: "the gateway's account may not do this; its operator must ask the provider",
-  [ErrorReason.UPSTREAM_QUOTA_EXHAUSTED]: "the gateway's account is out of credit or quota; waiting does not help",
-  [ErrorReason.UPSTREAM_REQUEST_TOO_LARGE]: "the request is above the account's limit; shorten it",
-  [ErrorReason.UPSTREAM_RATE_LIMITED]: "wait as RetryInfo says, then try again",
-  [ErrorReason.UPSTREAM_OVERLOADED]: "try again later",
-  [ErrorReason.CONTEXT_LENGTH_EXCEEDED]: "shorten the prompt",
-  [ErrorReason.CONTENT_FILTERED]: "change the prompt",
-};

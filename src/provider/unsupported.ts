@@ -12,3 +12,10 @@ export function unsupported(
     violations: [{ field, description: `not supported by ${target.provider}` }],
   });
 }
+
+const fields: { readonly [kind: string]: string } = { toolCall: "tool_call", toolResult: "tool_result" };
+
+/** The contract's name of what a part holds. */
+export function fieldOf(kind: string | undefined): string {
+  return kind === undefined ? "content" : (fields[kind] ?? kind);
+}

@@ -12,7 +12,7 @@ import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asArray, parseJson } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
-import { unsupported } from "../unsupported.ts";
+import { fieldOf, unsupported } from "../unsupported.ts";
 import { DIALECT } from "./decode.ts";
 import type { Quirks } from "./quirks.ts";
 import type { WireContentPart, WireMessage, WireToolCall } from "./wire-types.ts";
@@ -68,7 +68,7 @@ function encodePart(part: Part, field: string, target: DialectTarget, quirks: Qu
     case "file":
       return encodeFile(content.value, `${field}.file`, target, quirks);
     default:
-      throw unsupported(`${field}.${content.case ?? "content"}`, target);
+      throw unsupported(`${field}.${fieldOf(content.case)}`, target);
   }
 }
 
@@ -130,7 +130,7 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
         details.push(...asArray(own));
         break;
       default:
-        throw unsupported(`${field}.parts[${n}].${part.content.case ?? "content"}`, target);
+        throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target);
     }
   });
   const encoded: WireMessage = { role: "assistant" };
@@ -152,7 +152,7 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
 function encodeToolResult(result: ToolResult, field: string, target: DialectTarget, quirks: Quirks): WireMessage {
   const texts = result.parts.map((part, n) => {
     if (part.content.case !== "text") {
-      throw unsupported(`${field}.parts[${n}].${part.content.case ?? "content"}`, target, "give the result as text");
+      throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target, "give the result as text");
     }
     return part.content.value;
   });

@@ -1,10 +1,10 @@
 import { type Prompt, type Tool, type ToolChoice, ToolChoiceMode } from "../../domain/contract.ts";
-import { invalidRequest } from "../../domain/error.ts";
 import type { Delivery } from "../../domain/event.ts";
 import type { DialectTarget, EncodedRequest } from "../dialect.ts";
 import type { JsonRecord } from "../json.ts";
 import { addOptions, optionsFor } from "../provider-options.ts";
 import { parseSchema } from "../schema.ts";
+import { encodeSeed } from "../seed.ts";
 import { unsupported } from "../unsupported.ts";
 import { encodeMessages } from "./encode-messages.ts";
 import type { Feature, Quirks } from "./quirks.ts";
@@ -45,7 +45,7 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
   if (prompt.stopSequences.length > 0) body.stop = prompt.stopSequences;
   if (prompt.seed !== undefined) {
     has("seed");
-    body[quirks.seedField] = safeInteger(prompt.seed);
+    body[quirks.seedField] = encodeSeed(prompt.seed);
   }
   if (prompt.frequencyPenalty !== undefined) {
     has("frequency_penalty");
@@ -149,11 +149,4 @@ function encodeReasoning(prompt: Prompt, target: DialectTarget, quirks: Quirks):
     default:
       return {};
   }
-}
-
-/** JSON numbers above 2^53 lose digits in most readers. */
-function safeInteger(seed: bigint): number {
-  const number = Number(seed);
-  if (Number.isSafeInteger(number)) return number;
-  throw invalidRequest([{ field: "prompt.seed", description: "is beyond ±2^53, which JSON cannot carry exactly" }]);
 }

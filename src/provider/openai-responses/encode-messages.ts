@@ -12,7 +12,7 @@ import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
-import { unsupported } from "../unsupported.ts";
+import { fieldOf, unsupported } from "../unsupported.ts";
 import type { Feature, Quirks } from "./quirks.ts";
 import { canReturn, readOwn } from "./state.ts";
 import type { WireContentPart, WireItem } from "./wire-types.ts";
@@ -85,13 +85,6 @@ function encodePiece(
     default:
       throw unsupported(`${field}.${fieldOf(content.case)}`, context.target);
   }
-}
-
-const fields: { readonly [kind: string]: string } = { toolCall: "tool_call", toolResult: "tool_result" };
-
-/** The contract's name of what a part holds. */
-function fieldOf(kind: string | undefined): string {
-  return kind === undefined ? "content" : (fields[kind] ?? kind);
 }
 
 const details: { readonly [detail: number]: string } = { [ImageDetail.LOW]: "low", [ImageDetail.HIGH]: "high" };
