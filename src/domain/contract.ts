@@ -18,6 +18,7 @@ export {
   type ProviderState,
   Role,
   type TokenLogprob,
+  type ToolCall,
   type ToolResult,
   type ToolResultPart,
 } from "../../gen/sluice/v1/chat_pb.ts";
@@ -37,6 +38,7 @@ export {
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
 export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {
+  type JsonSchemaFormat,
   type Prompt,
   ReasoningEffort,
   type Tool,
