@@ -20,6 +20,7 @@ export const CATALOGUE_PROVIDERS: Readonly<Record<string, string | undefined>> =
   alibaba: undefined,
   huggingface: "huggingface",
   anthropic: "anthropic",
+  "vertex-anthropic": "google",
   gemini: "google",
   vertex: "google",
   bedrock: "aws",

@@ -1,5 +1,5 @@
 /** Dialects that there are; each is a folder beside this file. */
-export type DialectName = "openai-chat" | "openai-responses" | "bedrock-converse";
+export type DialectName = "openai-chat" | "openai-responses" | "anthropic" | "bedrock-converse";
 
 /** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
 export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
@@ -72,6 +72,21 @@ export const presets: Readonly<Record<string, Preset>> = {
   "openai-responses": { ...openai, dialect: "openai-responses" },
   "azure-openai": azureOpenai,
   "azure-openai-responses": { ...azureOpenai, dialect: "openai-responses" },
+  anthropic: {
+    ...hosted("anthropic", "https://api.anthropic.com", "ANTHROPIC_API_KEY", "yes"),
+    dialect: "anthropic",
+    keyHeader: "x-api-key",
+  },
+  // Its address names the customer's project and region.
+  "vertex-anthropic": {
+    dialect: "anthropic",
+    baseUrl: undefined,
+    keyVariable: undefined,
+    keyHeader: "authorization",
+    vendor: "gcp.vertex_ai",
+    propagatesTrace: false,
+    cancelStopsBilling: "no",
+  },
   groq: hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "no"),
   mistral: hosted("mistral_ai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "no"),
   deepseek: hosted("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "yes"),

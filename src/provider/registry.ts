@@ -1,3 +1,4 @@
+import { anthropicFor } from "./anthropic/index.ts";
 import { bedrockConverse } from "./bedrock-converse/index.ts";
 import type { Dialect } from "./dialect.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
@@ -15,6 +16,7 @@ const dialects: Readonly<Record<DialectName, Row>> = {
   "openai-chat": { create: openAiChatFor, keyHeader: "authorization" },
   "openai-responses": { create: openAiResponsesFor, keyHeader: "authorization" },
   "bedrock-converse": { create: () => bedrockConverse, keyHeader: "authorization" },
+  anthropic: { create: anthropicFor, keyHeader: "x-api-key" },
 };
 
 /** What a configuration may name. */

@@ -187,7 +187,7 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   preset: string;
 
   /**
-   * How bodies are written: `openai-chat`, `openai-responses` or
+   * How bodies are written: `openai-chat`, `openai-responses`, `anthropic` or
    * `bedrock-converse`.
    *
    * @generated from field: string dialect = 2;
