@@ -28,6 +28,9 @@ function toPart(block: OpenBlock): Part {
         content: { case: "toolCall", value: { $typeName: "sluice.v1.ToolCall", callId, name, argumentsJson: text } },
       };
     }
+    case "image":
+    case "audio":
+      return { ...base, content: block.kind };
   }
 }
 

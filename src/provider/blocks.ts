@@ -80,8 +80,17 @@ export class BlockWriter {
     this.state(this.#prose.index, state);
   }
 
-  /** Closes the open text or reasoning: what follows of its kind is a block of its own. */
-  endProse(): void {
+  /** A picture or sound, which comes whole. */
+  media(block: BlockKind, state?: ProviderState): void {
+    this.#closeProse();
+    const index = this.#open(block);
+    if (state !== undefined) this.state(index, state);
+    this.#close(index);
+  }
+
+  /** Closes the open block of text or reasoning, with this state; what follows opens another. */
+  endProse(state?: ProviderState): void {
+    if (this.#prose !== undefined && state !== undefined) this.state(this.#prose.index, state);
     this.#closeProse();
   }
 

@@ -91,7 +91,7 @@ function toContentPart({ content }: Part, room: Room): ContentPart {
 }
 
 interface OpenPart {
-  readonly type: "text" | "reasoning" | "tool_call";
+  readonly type: "text" | "reasoning" | "tool_call" | "image" | "audio";
   readonly id?: string;
   readonly name?: string;
   text: string;
@@ -131,9 +131,10 @@ export class AnswerContent {
   /** Undefined where nothing was said. An answer without an end is one that failed. */
   toJson(finishReason: FinishReason | undefined): string | undefined {
     if (this.#parts.size === 0) return undefined;
-    const parts = Array.from(this.#parts.values(), ({ type, id, name, text }) =>
-      type === "tool_call" ? { type, id, name, arguments: text } : { type, content: text },
-    );
+    const parts = Array.from(this.#parts.values(), ({ type, id, name, text }) => {
+      if (type === "image" || type === "audio") return { type };
+      return type === "tool_call" ? { type, id, name, arguments: text } : { type, content: text };
+    });
     return JSON.stringify([{ role: "assistant", parts, finish_reason: finishName(finishReason) }]);
   }
 }
