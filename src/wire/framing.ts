@@ -1,10 +1,12 @@
 import { createAwsEventStreamParser } from "./aws-event-stream.ts";
 import type { FrameParser } from "./frame.ts";
 import { createSseParser } from "./sse.ts";
+import { createSseOrJsonParser } from "./sse-or-json.ts";
 
 const parsers = {
   sse: createSseParser,
   "aws-event-stream": createAwsEventStreamParser,
+  "sse-or-json": createSseOrJsonParser,
 } as const satisfies Readonly<Record<string, (maxEventChars: number) => FrameParser>>;
 
 /** How a streamed answer is cut into frames. */

@@ -21,12 +21,7 @@ export function createSseParser(maxEventChars: number): FrameParser {
 
   function feed(text: string): readonly Frame[] {
     if (text !== "") parser.feed(text);
-    if (overflowed) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_RESPONSE_TOO_LARGE,
-        `The upstream sent an event larger than ${maxEventChars} characters (limits.max_event_bytes).`,
-      );
-    }
+    if (overflowed) throw eventTooLarge(maxEventChars);
     if (frames.length === 0) return NO_FRAMES;
     const complete = frames;
     frames = [];
@@ -39,6 +34,13 @@ export function createSseParser(maxEventChars: number): FrameParser {
     // the dialect fails it.
     finish: () => feed(`${decoder.decode()}\n\n`),
   };
+}
+
+export function eventTooLarge(maxEventChars: number): GatewayError {
+  return new GatewayError(
+    ErrorReason.UPSTREAM_RESPONSE_TOO_LARGE,
+    `The upstream sent an event larger than ${maxEventChars} characters (limits.max_event_bytes).`,
+  );
 }
 
 const NO_FRAMES: readonly Frame[] = [];

@@ -1,0 +1,60 @@
+import { Buffer } from "node:buffer";
+import type { Frame, FrameParser } from "./frame.ts";
+import { createSseParser, eventTooLarge } from "./sse.ts";
+
+const LINE_FEED = 0x0a;
+const CARRIAGE_RETURN = 0x0d;
+const OPENERS: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
+
+/**
+ * Server-sent events that may end in JSON as it is, without `data:`. So Google's servers write an error in the middle
+ * of a stream (recorded at Vertex, 2026-11): a parser of events skips it, and the stream looks whole. From a line
+ * that begins with a brace or bracket on, all of it is one frame, an `error`.
+ */
+export function createSseOrJsonParser(maxEventChars: number): FrameParser {
+  const events = createSseParser(maxEventChars);
+  let json: Uint8Array[] | undefined;
+  let jsonBytes = 0;
+  let atLineStart = true;
+
+  function addJson(bytes: Uint8Array, to: Uint8Array[]): void {
+    jsonBytes += bytes.length;
+    if (jsonBytes > maxEventChars) throw eventTooLarge(maxEventChars);
+    to.push(bytes);
+  }
+
+  return {
+    push(chunk) {
+      if (json !== undefined) {
+        addJson(chunk, json);
+        return NO_FRAMES;
+      }
+      const at = findJson(chunk, atLineStart);
+      if (at === -1) {
+        atLineStart = chunk.length === 0 ? atLineStart : isLineEnd(chunk.at(-1));
+        return events.push(chunk);
+      }
+      json = [];
+      addJson(chunk.subarray(at), json);
+      return [...events.push(chunk.subarray(0, at)), ...events.finish()];
+    },
+    finish() {
+      if (json === undefined) return events.finish();
+      return [{ event: "error", data: Buffer.concat(json).toString("utf8") }];
+    },
+  };
+}
+
+/** Where a line begins with a brace or bracket; -1 where none does. */
+function findJson(chunk: Uint8Array, atLineStart: boolean): number {
+  if (atLineStart && OPENERS.has(chunk[0])) return 0;
+  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
+  const found = ["\n{", "\n[", "\r{", "\r["].map((opener) => bytes.indexOf(opener)).filter((at) => at !== -1);
+  return found.length === 0 ? -1 : Math.min(...found) + 1;
+}
+
+function isLineEnd(byte: number | undefined): boolean {
+  return byte === LINE_FEED || byte === CARRIAGE_RETURN;
+}
+
+const NO_FRAMES: readonly Frame[] = [];
