@@ -27,13 +27,13 @@ function budgets(most: number): Record<number, JsonRecord> {
 }
 
 /** "As little" and "as much as it can" are the ends of what a model has. */
-function levels(least: "minimal" | "low", medium = true): Record<number, JsonRecord> {
+function levels(least: "MINIMAL" | "LOW", medium = true): Record<number, JsonRecord> {
   return {
     [ReasoningEffort.MINIMAL]: { thinkingLevel: least },
-    [ReasoningEffort.LOW]: { thinkingLevel: "low" },
-    ...(medium ? { [ReasoningEffort.MEDIUM]: { thinkingLevel: "medium" } } : {}),
-    [ReasoningEffort.HIGH]: { thinkingLevel: "high" },
-    [ReasoningEffort.XHIGH]: { thinkingLevel: "high" },
+    [ReasoningEffort.LOW]: { thinkingLevel: "LOW" },
+    ...(medium ? { [ReasoningEffort.MEDIUM]: { thinkingLevel: "MEDIUM" } } : {}),
+    [ReasoningEffort.HIGH]: { thinkingLevel: "HIGH" },
+    [ReasoningEffort.XHIGH]: { thinkingLevel: "HIGH" },
   };
 }
 
@@ -61,12 +61,12 @@ const families: readonly Family[] = [
     generation3: false,
   },
   { ...third, name: /^gemini-3-pro-image/, efforts: {}, budget: false },
-  { ...third, name: /^gemini-3-pro/, efforts: levels("low", false) },
-  { ...third, name: /^gemini-(\d[\d.]*-pro|pro-latest|3\.[78]-flash(?!-lite))/, efforts: levels("low") },
+  { ...third, name: /^gemini-3-pro/, efforts: levels("LOW", false) },
+  { ...third, name: /^gemini-(\d[\d.]*-pro|pro-latest|3\.[78]-flash(?!-lite))/, efforts: levels("LOW") },
 ];
 
 /** What comes next is like the newest that there is. */
-const newest: Family = { ...third, name: /(?:)/, efforts: levels("minimal") };
+const newest: Family = { ...third, name: /(?:)/, efforts: levels("MINIMAL") };
 
 /** The family of a model, whatever collection its name begins with. */
 export function familyOf(model: string): Family {
