@@ -66,6 +66,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   yaml: ["config"],
   "fastest-levenshtein": ["routing", "config"],
   pino: ["telemetry"],
+  "google-auth-library": ["provider"],
 };
 
 interface Import {
