@@ -13,7 +13,7 @@ import type { Prices } from "./prices.ts";
 import { Provider, type Target } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { CallPlan } from "./service/gateway-service.ts";
-import { signerOf } from "./signing.ts";
+import { authorizeOf } from "./signing.ts";
 
 /** What a configuration decides about calls. A reload changes it for the calls that come after. */
 export interface Plan {
@@ -109,7 +109,7 @@ function make(given: ProviderSettings, settings: Settings, prices: Prices, clock
     name: given.name,
     baseUrl: given.baseUrl,
     keyHeader: keyHeaderOf(given.preset, given.dialect),
-    authorize: signerOf(given, clock),
+    authorize: authorizeOf(given, settings, clock),
     vendor: vendorOf(given.preset) ?? given.name,
     propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
     headers: given.headers,

@@ -1,5 +1,6 @@
 import type { Secret } from "../domain/secret.ts";
 import { type AwsSettings, awsRegion, toAwsSettings } from "./aws.ts";
+import { type GoogleSettings, googleBaseUrl, toGoogleSettings } from "./google.ts";
 import type { Config } from "./load.ts";
 import type { Problem } from "./problem.ts";
 import { type Environment, resolveSecret } from "./secrets.ts";
@@ -8,8 +9,10 @@ import { type Environment, resolveSecret } from "./secrets.ts";
 interface KnownPreset {
   readonly baseUrl: string | undefined;
   readonly keyVariable: string | undefined;
+  /** Another variable that is known for it, where the first is not set. */
+  readonly otherKeyVariable?: string;
   readonly baseUrlVariable?: readonly [variable: string, suffix: string];
-  readonly signing?: "aws";
+  readonly signing?: "aws" | "google";
 }
 
 export interface Known {
@@ -32,6 +35,8 @@ export interface ProviderSettings {
   readonly propagatesTrace: boolean | undefined;
   /** Each request is signed; undefined where a key is sent, or nothing. */
   readonly aws: AwsSettings | undefined;
+  /** Requests are let in by Google's access tokens. */
+  readonly google?: GoogleSettings;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
@@ -76,12 +81,16 @@ export function toProviderSettings(
       problem(".dialect", `no such dialect; there are ${known.dialects.join(", ")}`);
     }
     const region = awsRegion(given.aws, environment);
-    const baseUrl = given.baseUrl || baseUrlOf(preset, region, environment);
-    const signs = preset?.signing === "aws" || given.aws !== undefined;
+    const baseUrl = given.baseUrl || baseUrlOf(preset, given, environment);
+    const ofGoogle = preset?.signing === "google" || (preset === undefined && given.google !== undefined);
+    const ofAws = preset?.signing === "aws" || given.aws !== undefined;
+    if (given.google !== undefined && !ofGoogle) problem(".google", "is not for this preset");
     if (given.aws !== undefined && preset?.signing !== "aws" && !AWS_DIALECTS.has(given.dialect)) {
       problem(".aws", "is for providers of Amazon: preset bedrock, or dialect bedrock-converse");
-    } else if (signs && region === undefined) {
+    } else if (ofAws && region === undefined) {
       problem(".aws.region", "is required here, or the variable AWS_REGION");
+    } else if (baseUrl === undefined && preset?.signing === "google") {
+      problem(".google.project", "is required here, or the variable GOOGLE_CLOUD_PROJECT, or a base_url");
     } else if (baseUrl === undefined && (preset !== undefined || given.dialect !== "")) {
       problem(".base_url", "is required here");
     }
@@ -113,7 +122,8 @@ export function toProviderSettings(
         apiVersion: given.apiVersion || undefined,
         maxConnections: given.maxConnections || DEFAULT_MAX_CONNECTIONS,
         propagatesTrace: given.propagateTrace,
-        aws: signs && key === undefined ? toAwsSettings(given.aws, region ?? "", environment) : undefined,
+        aws: ofAws && key === undefined ? toAwsSettings(given.aws, region ?? "", environment) : undefined,
+        ...(ofGoogle && key === undefined ? { google: toGoogleSettings(given.google, environment) } : {}),
       },
     ];
   });
@@ -130,8 +140,8 @@ export function providersFromEnvironment(
     if (!problems.some((said) => said.path === path && said.message === message)) problems.push({ path, message });
   };
   return Object.entries(known.presets).flatMap(([name, preset]): ProviderSettings[] => {
-    const baseUrl = baseUrlOf(preset, awsRegion(undefined, environment), environment);
-    const variable = preset.keyVariable;
+    const baseUrl = baseUrlOf(preset, {}, environment);
+    const variable = keyVariableOf(preset, environment);
     if (variable === undefined || baseUrl === undefined || !environment[variable]) return [];
     if (!/^https?:\/\//.test(baseUrl) || !URL.canParse(baseUrl)) {
       problem(preset.baseUrlVariable?.[0] ?? name, "is no URL");
@@ -161,20 +171,29 @@ export function providersFromEnvironment(
 
 function findKey(reference: string, preset: KnownPreset | undefined, environment: Environment): Secret | undefined {
   if (reference !== "") return resolveSecret(reference, environment);
-  if (preset?.keyVariable === undefined) return undefined;
+  const variable = preset === undefined ? undefined : keyVariableOf(preset, environment);
+  if (variable === undefined) return undefined;
   // Who signs needs no key.
-  if (preset.signing !== undefined && !environment[preset.keyVariable]) return undefined;
-  return resolveSecret(`env:${preset.keyVariable}`, environment);
+  if (preset?.signing !== undefined && !environment[variable]) return undefined;
+  return resolveSecret(`env:${variable}`, environment);
 }
 
-/** A preset's address, with the region where it has one; undefined where something of it is not known. */
+/** The variable that is set, or else the one that should be. */
+function keyVariableOf({ keyVariable, otherKeyVariable }: KnownPreset, environment: Environment): string | undefined {
+  const other = otherKeyVariable !== undefined && environment[otherKeyVariable] ? otherKeyVariable : undefined;
+  return keyVariable !== undefined && environment[keyVariable] ? keyVariable : (other ?? keyVariable);
+}
+
+/** A preset's address, with the customer's places in it; undefined where something of it is not known. */
 function baseUrlOf(
   preset: KnownPreset | undefined,
-  region: string | undefined,
+  given: Partial<Pick<Config["providers"][string], "aws" | "google">>,
   environment: Environment,
 ): string | undefined {
   if (preset?.baseUrl !== undefined) {
+    if (preset.signing === "google") return googleBaseUrl(preset.baseUrl, given.google, environment);
     if (!preset.baseUrl.includes("{region}")) return preset.baseUrl;
+    const region = awsRegion(given.aws, environment);
     return region === undefined ? undefined : preset.baseUrl.replace("{region}", region);
   }
   if (preset?.baseUrlVariable === undefined) return undefined;

@@ -1,5 +1,5 @@
 /** Dialects that there are; each is a folder beside this file. */
-export type DialectName = "openai-chat" | "openai-responses" | "anthropic" | "bedrock-converse";
+export type DialectName = "openai-chat" | "openai-responses" | "anthropic" | "gemini" | "bedrock-converse";
 
 /** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
 export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
@@ -7,13 +7,18 @@ export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-
 /** Where a known provider is and how it wants its key. */
 export interface Preset {
   readonly dialect: DialectName;
-  /** Undefined where each customer has their own: the configuration must give it. `{region}` stands for the region. */
+  /**
+   * Undefined where each customer has their own: the configuration must give it. `{region}` stands for Amazon's region,
+   * `{host}`, `{project}` and `{location}` for what Google Cloud calls so.
+   */
   readonly baseUrl: string | undefined;
   /** Variable that usually holds the key; undefined for servers that need none. */
   readonly keyVariable: string | undefined;
+  /** Another variable that is known for it. */
+  readonly otherKeyVariable?: string;
   readonly keyHeader: KeyHeader;
-  /** Requests are signed so where there is no key. */
-  readonly signing?: "aws";
+  /** How requests are let in where there is no key. */
+  readonly signing?: "aws" | "google";
   /** Variable that usually holds the customer's own address, and what is appended to it. */
   readonly baseUrlVariable?: readonly [variable: string, suffix: string];
   /** Its name in the OpenTelemetry GenAI conventions (1.45); where they have none, the preset's own. */
@@ -83,6 +88,23 @@ export const presets: Readonly<Record<string, Preset>> = {
     baseUrl: undefined,
     keyVariable: undefined,
     keyHeader: "authorization",
+    vendor: "gcp.vertex_ai",
+    propagatesTrace: false,
+    cancelStopsBilling: "no",
+  },
+  gemini: {
+    ...hosted("gcp.gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "no"),
+    dialect: "gemini",
+    keyHeader: "x-goog-api-key",
+    otherKeyVariable: "GOOGLE_API_KEY",
+  },
+  // A key, where one is given, is an access token.
+  vertex: {
+    dialect: "gemini",
+    baseUrl: "https://{host}/v1/projects/{project}/locations/{location}",
+    keyVariable: undefined,
+    keyHeader: "authorization",
+    signing: "google",
     vendor: "gcp.vertex_ai",
     propagatesTrace: false,
     cancelStopsBilling: "no",

@@ -1,6 +1,7 @@
 import { anthropicFor } from "./anthropic/index.ts";
 import { bedrockConverse } from "./bedrock-converse/index.ts";
 import type { Dialect } from "./dialect.ts";
+import { geminiFor } from "./gemini/index.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
 import { openAiResponsesFor } from "./openai-responses/index.ts";
 import { type DialectName, type KeyHeader, presets } from "./presets.ts";
@@ -17,6 +18,7 @@ const dialects: Readonly<Record<DialectName, Row>> = {
   "openai-responses": { create: openAiResponsesFor, keyHeader: "authorization" },
   "bedrock-converse": { create: () => bedrockConverse, keyHeader: "authorization" },
   anthropic: { create: anthropicFor, keyHeader: "x-api-key" },
+  gemini: { create: geminiFor, keyHeader: "x-goog-api-key" },
 };
 
 /** What a configuration may name. */

@@ -77,6 +77,11 @@ const shapes: readonly Row[] = [
 ];
 
 const rules: readonly Row[] = [
+  [
+    "providers: { v: { preset: vertex } }",
+    ["providers.v.google.project", "is required here, or the variable GOOGLE_CLOUD_PROJECT, or a base_url"],
+  ],
+  ["providers: { o: { preset: ollama, google: { project: p } } }", ["providers.o.google", "is not for this preset"]],
   ["listen: { grpc: localhost, http: '127.0.0.1' }", ["listen.grpc", address], ["listen.http", address]],
   ["listen: { cors_origins: ['app.example.com'] }", ["listen.cors_origins[0]", address]],
   ["listen: { tls: { cert_file: a.pem } }", ["listen.tls.key_file", "must be at least 1 characters"]],

@@ -203,6 +203,36 @@ models:                                      # names that callers use; "provider
     ]);
   });
 
+  test("gemini takes its key from either of its variables", () => {
+    const keyOf = (environment: Readonly<Record<string, string>>) =>
+      providersOf("providers: { g: { preset: gemini } }", environment)[0]?.key;
+    expect(keyOf({ GOOGLE_API_KEY: "b" })).toBe("b");
+    expect(keyOf({ GEMINI_API_KEY: "a", GOOGLE_API_KEY: "b" })).toBe("a");
+    expect(providersFromEnvironment(known, { GOOGLE_API_KEY: "b" }, []).map(({ name }) => name)).toEqual(["gemini"]);
+  });
+
+  test.each([
+    [
+      "{ project: p, location: us-central1 }",
+      "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1",
+    ],
+    ["{ project: p }", "https://aiplatform.googleapis.com/v1/projects/p/locations/global"],
+    ["{ project: p, location: eu }", "https://aiplatform.eu.rep.googleapis.com/v1/projects/p/locations/eu"],
+    ["{ location: asia-east1 }", "https://asia-east1-aiplatform.googleapis.com/v1/projects/env-p/locations/asia-east1"],
+  ])("vertex of %s is there", (google, baseUrl) => {
+    const environment = { GOOGLE_CLOUD_PROJECT: "env-p", GOOGLE_APPLICATION_CREDENTIALS: "/run/key.json" };
+    expect(providersOf(`providers: { v: { preset: vertex, google: ${google} } }`, environment)).toEqual([
+      { ...bare, name: "v", preset: "vertex", baseUrl, google: { credentialsFile: "/run/key.json" } },
+    ]);
+  });
+
+  test("vertex needs no credentials where it is given a token, and no project where it is given an address", () => {
+    const yaml = 'providers: { v: { preset: vertex, base_url: "http://127.0.0.1:9/v1", api_key: env:TOKEN } }';
+    expect(providersOf(yaml, { TOKEN: "ya29.x" })).toEqual([
+      { ...bare, name: "v", preset: "vertex", baseUrl: "http://127.0.0.1:9/v1", key: "ya29.x" },
+    ]);
+  });
+
   test("without a file there is every preset whose variable is set", () => {
     const environment = { OPENAI_API_KEY: "a", XAI_API_KEY: "b", GROQ_API_KEY: "", AZURE_OPENAI_API_KEY: "c" };
     const providers = providersFromEnvironment(known, environment, []);

@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLUBQoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIuMCCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3Byb3BhZ2F0ZV90cmFjZSJKCgNBd3MSKAoGcmVnaW9uGAEgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDY0fSQSGQoHcHJvZmlsZRgCIAEoCUIIukgFcgMYgAEiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQiywQKBkxpbWl0cxImChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUILukgIKgYYgICAgAQSIgoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA0SGAoQbWF4X2hlYWRlcl9ieXRlcxgDIAEoDRI9ChBkZWZhdWx0X2RlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9jb25uZWN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2hlYWRlcnNfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASQAoTZmlyc3RfdG9rZW5fdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMaWRsZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9hdHRlbXB0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEhoKEm1heF9yZXNwb25zZV9ieXRlcxgKIAEoDRIXCg9tYXhfZXZlbnRfYnl0ZXMYCyABKA0SMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLVAQoFUmV0cnkSHQoMbWF4X2F0dGVtcHRzGAEgASgNQge6SAQqAhgKEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPbWF4X3JldHJ5X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACI3CgNMb2cSMAoFbGV2ZWwYASABKAlCIbpIHnIcUgBSBWRlYnVnUgRpbmZvUgR3YXJuUgVlcnJvciLdAgoJVGVsZW1ldHJ5EiQKBG90bHAYASABKAsyFi5zbHVpY2UuY29uZmlnLnYxLk90bHASMgoMc2FtcGxlX3JhdGlvGAIgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAAEgAiAEBEhcKCnByb21ldGhldXMYAyABKAhIAYgBARJACgdjb2hvcnRzGAQgAygJQi+6SCySASkQCBgBIiNyITIfXlthLXpBLVpfXVthLXpBLVowLTlfLi1dezAsNjN9JBIeCgxtYXhfZmVhdHVyZXMYBSABKA1CCLpIBSoDGOgHEiIKEG1heF9sYWJlbF92YWx1ZXMYBiABKA1CCLpIBSoDGOgHEjcKDnJlY29yZF9jb250ZW50GAcgASgLMh8uc2x1aWNlLmNvbmZpZy52MS5SZWNvcmRDb250ZW50Qg8KDV9zYW1wbGVfcmF0aW9CDQoLX3Byb21ldGhldXMibgoET3RscBIrCghlbmRwb2ludBgBIAEoCUIZukgWchQyEl5odHRwcz86Ly9bXj8jQF0rJBI5Cghwcm90b2NvbBgCIAEoCUInukgkciJSAFIEZ3JwY1INaHR0cC9wcm90b2J1ZlIJaHR0cC9qc29uImgKDVJlY29yZENvbnRlbnQSOQoIZmVhdHVyZXMYASADKAlCJ7pIJJIBISIfch0yG15bYS16MC05XVthLXowLTkuXy1dezAsNjN9JBIcCgltYXhfY2hhcnMYAiABKA1CCbpIBioEGICAQGIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLUBQoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIuMCCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3Byb3BhZ2F0ZV90cmFjZSJ0CgNBd3MSKAoGcmVnaW9uGAEgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDY0fSQSGQoHcHJvZmlsZRgCIAEoCUIIukgFcgMYgAESKAoGZ29vZ2xlGAkgASgLMhguc2x1aWNlLmNvbmZpZy52MS5Hb29nbGUiewoGR29vZ2xlEisKB3Byb2plY3QYASABKAlCGrpIF3IVMhNeW2EtejAtOTouLV17MCw2NH0kEioKCGxvY2F0aW9uGAIgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDMyfSQSGAoQY3JlZGVudGlhbHNfZmlsZRgDIAEoCSJqCgVNb2RlbBI9Cgd0YXJnZXRzGAEgAygJQiy6SCmSASYIASIiciAyHl5bYS16MC05XVthLXowLTkuXy1dezAsNjN9Ly4rJBIiCghzdHJhdGVneRgCIAEoCUIQukgNcgtSAFIHY2FzY2FkZSKkBgoFUHJpY2USKwoFaW5wdXQYASABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASACIAQESLAoGb3V0cHV0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBEjAKCmNhY2hlX3JlYWQYAyABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAKIAQESMQoLY2FjaGVfd3JpdGUYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAOIAQESNAoOY2FjaGVfd3JpdGVfMWgYBSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASASIAQESLwoJcmVhc29uaW5nGAYgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgFiAEBEjEKC2lucHV0X2F1ZGlvGAcgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgGiAEBEjIKDG91dHB1dF9hdWRpbxgIIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIB4gBARIxCgtpbnB1dF9pbWFnZRgJIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABICIgBARIyCgxvdXRwdXRfaW1hZ2UYCiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAmIAQESMQoLcGVyX3JlcXVlc3QYCyABKAFCF7pIFBISGQAAAAAAACJAKQAAAAAAAAAASAqIAQESDwoHc2FtZV9hcxgMIAEoCRIuCghkaXNjb3VudBgNIAEoAUIXukgUEhIZAAAAAAAAWUApAAAAAAAAAABIC4gBAUIICgZfaW5wdXRCCQoHX291dHB1dEINCgtfY2FjaGVfcmVhZEIOCgxfY2FjaGVfd3JpdGVCEQoPX2NhY2hlX3dyaXRlXzFoQgwKCl9yZWFzb25pbmdCDgoMX2lucHV0X2F1ZGlvQg8KDV9vdXRwdXRfYXVkaW9CDgoMX2lucHV0X2ltYWdlQg8KDV9vdXRwdXRfaW1hZ2VCDgoMX3Blcl9yZXF1ZXN0QgsKCV9kaXNjb3VudCLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -187,8 +187,8 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   preset: string;
 
   /**
-   * How bodies are written: `openai-chat`, `openai-responses`, `anthropic` or
-   * `bedrock-converse`.
+   * How bodies are written: `openai-chat`, `openai-responses`, `anthropic`,
+   * `gemini` or `bedrock-converse`.
    *
    * @generated from field: string dialect = 2;
    */
@@ -280,6 +280,15 @@ export type Aws = Message<"sluice.config.v1.Aws"> & {
    * @generated from field: string profile = 2;
    */
   profile: string;
+
+  /**
+   * For Google Cloud (preset `vertex`, or a `base_url` there). Without an
+   * `api_key`, which would be an access token, requests are let in by tokens of
+   * Google's credentials.
+   *
+   * @generated from field: sluice.config.v1.Google google = 9;
+   */
+  google?: Google | undefined;
 };
 
 /**
@@ -288,6 +297,46 @@ export type Aws = Message<"sluice.config.v1.Aws"> & {
  */
 export const AwsSchema: GenMessage<Aws> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 4);
+
+/**
+ * A project of Google Cloud, and who asks in its name.
+ *
+ * @generated from message sluice.config.v1.Google
+ */
+export type Google = Message<"sluice.config.v1.Google"> & {
+  /**
+   * Default: the variable GOOGLE_CLOUD_PROJECT. Not used beside a `base_url`.
+   *
+   * @generated from field: string project = 1;
+   */
+  project: string;
+
+  /**
+   * A region such as `europe-west4`, or `us`, `eu` or `global`. Default: the
+   * variable GOOGLE_CLOUD_LOCATION, or else `global`. Not used beside a
+   * `base_url`.
+   *
+   * @generated from field: string location = 2;
+   */
+  location: string;
+
+  /**
+   * Path of a service account's key. Default: the variable
+   * GOOGLE_APPLICATION_CREDENTIALS. Without a file, and for files of other kinds,
+   * the package `google-auth-library` must be installed: it finds credentials of
+   * the machine, of users and of other clouds.
+   *
+   * @generated from field: string credentials_file = 3;
+   */
+  credentialsFile: string;
+};
+
+/**
+ * Describes the message sluice.config.v1.Google.
+ * Use `create(GoogleSchema)` to create a new message.
+ */
+export const GoogleSchema: GenMessage<Google> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 5);
 
 /**
  * A name that callers may use.
@@ -316,7 +365,7 @@ export type Model = Message<"sluice.config.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 5);
+  messageDesc(file_sluice_config_v1_config, 6);
 
 /**
  * What a model costs: rates in USD for a million tokens; or whose price it has;
@@ -424,7 +473,7 @@ export type Price = Message<"sluice.config.v1.Price"> & {
  * Use `create(PriceSchema)` to create a new message.
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 6);
+  messageDesc(file_sluice_config_v1_config, 7);
 
 /**
  * Bounds. Each has a default that suits most.
@@ -523,7 +572,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 7);
+  messageDesc(file_sluice_config_v1_config, 8);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -568,7 +617,7 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 8);
+  messageDesc(file_sluice_config_v1_config, 9);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -589,7 +638,7 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 9);
+  messageDesc(file_sluice_config_v1_config, 10);
 
 /**
  * What is traced and measured. The standard `OTEL_*` variables are obeyed too;
@@ -659,7 +708,7 @@ export type Telemetry = Message<"sluice.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 10);
+  messageDesc(file_sluice_config_v1_config, 11);
 
 /**
  * An OpenTelemetry collector, or whatever else speaks OTLP.
@@ -688,7 +737,7 @@ export type Otlp = Message<"sluice.config.v1.Otlp"> & {
  * Use `create(OtlpSchema)` to create a new message.
  */
 export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 11);
+  messageDesc(file_sluice_config_v1_config, 12);
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
@@ -718,5 +767,5 @@ export type RecordContent = Message<"sluice.config.v1.RecordContent"> & {
  * Use `create(RecordContentSchema)` to create a new message.
  */
 export const RecordContentSchema: GenMessage<RecordContent> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 12);
+  messageDesc(file_sluice_config_v1_config, 13);
 
