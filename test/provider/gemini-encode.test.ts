@@ -483,12 +483,12 @@ describe.skipIf(!available)("recorded answers", () => {
     const joined: Json[] = [];
     for (const part of parts) {
       const last = joined.at(-1);
-      const goesOn =
-        typeof part.text === "string" && typeof last?.text === "string" && last.thoughtSignature === undefined;
+      const unsigned = last?.thoughtSignature === undefined && part.thoughtSignature === undefined;
+      const goesOn = unsigned && typeof part.text === "string" && typeof last?.text === "string";
       const empty = part.thoughtSignature === undefined && (part.text === "" || Object.keys(part).length === 0);
       if (empty) continue;
-      // Text goes on in the next part, unless a signature ends it; a signature without text is a part of its own.
-      if (goesOn && part.text !== "" && last.thought === part.thought) {
+      // Text goes on in the next part, unless one of them is signed.
+      if (goesOn && last.thought === part.thought) {
         joined[joined.length - 1] = { ...last, ...part, text: `${String(last.text)}${String(part.text)}` };
       } else joined.push(part);
     }

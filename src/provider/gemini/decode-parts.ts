@@ -77,11 +77,13 @@ export class PartDecoder {
     this.#flushSignature();
     const bare = signature !== undefined && Object.keys(part).length === 1;
     const text = bare ? "" : asString(part.text);
+    if (text !== undefined) {
+      this.#prose(text, part, signature, logprobs);
+      return;
+    }
     const media = readMedia(asRecord(part.inlineData));
-    if (text !== undefined) this.#prose(text, part, signature, logprobs);
-    else if (media !== undefined)
-      this.#blocks.media(media, signature === undefined ? undefined : keepSignature(signature));
-    else this.#other(part);
+    if (media === undefined) this.#other(part);
+    else this.#blocks.media(media, signature === undefined ? undefined : keepSignature(signature));
   }
 
   #prose(text: string, part: JsonRecord, signature: string | undefined, logprobs: TokenLogprob[]): void {
@@ -89,6 +91,8 @@ export class PartDecoder {
       if (signature !== undefined) this.#lastSignature = part;
       return;
     }
+    // What is signed goes back alone: not joined with text before or after it.
+    if (signature !== undefined) this.#blocks.endProse();
     if (part.thought === true) {
       this.#blocks.prose("reasoning", text);
     } else {
