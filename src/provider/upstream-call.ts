@@ -237,6 +237,6 @@ function* decodeAll(frames: readonly Frame[], decoder: Decoder): Generator<Batch
 }
 
 function isStream(contentType: string, delivery: Delivery): boolean {
-  if (contentType.includes("event-stream")) return true;
+  if (contentType.includes("event-stream") || contentType.includes("ndjson")) return true;
   return delivery === "stream" && !contentType.includes("json");
 }

@@ -1,5 +1,6 @@
 import { createAwsEventStreamParser } from "./aws-event-stream.ts";
 import type { FrameParser } from "./frame.ts";
+import { createJsonLinesParser } from "./json-lines.ts";
 import { createSseParser } from "./sse.ts";
 import { createSseOrJsonParser } from "./sse-or-json.ts";
 
@@ -7,6 +8,7 @@ const parsers = {
   sse: createSseParser,
   "aws-event-stream": createAwsEventStreamParser,
   "sse-or-json": createSseOrJsonParser,
+  "json-lines": createJsonLinesParser,
 } as const satisfies Readonly<Record<string, (maxEventChars: number) => FrameParser>>;
 
 /** How a streamed answer is cut into frames. */
