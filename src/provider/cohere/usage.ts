@@ -1,0 +1,27 @@
+import type { Usage } from "../../domain/contract.ts";
+import { asCount, asRecord } from "../json.ts";
+
+/**
+ * Reads a usage object in the contract's sense. `tokens` counts what the model saw and wrote; `billed_units` is
+ * another measure and no substitute. Tokens of pictures come beside `input_tokens`: 34 and 259, of which 267 were billed.
+ * Reasoning is inside `output_tokens`. Source: API reference, "Chat", and recorded answers, 2026-11.
+ */
+export function readUsage(value: unknown): Usage | undefined {
+  const usage = asRecord(value);
+  const tokens = asRecord(usage?.tokens);
+  const input = asCount(tokens?.input_tokens);
+  const output = asCount(tokens?.output_tokens);
+  if (usage === undefined || tokens === undefined || (input === undefined && output === undefined)) return undefined;
+  const images = asCount(tokens.image_tokens);
+  const cached = asCount(usage.cached_tokens);
+  const reasoning = asCount(tokens.reasoning_tokens);
+  return {
+    $typeName: "sluice.v1.Usage",
+    estimated: false,
+    ...(input === undefined ? {} : { inputTokens: input + (images ?? 0) }),
+    ...(images === undefined ? {} : { inputImageTokens: images }),
+    ...(cached === undefined ? {} : { cacheReadTokens: cached }),
+    ...(output === undefined ? {} : { outputTokens: output }),
+    ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),
+  };
+}
