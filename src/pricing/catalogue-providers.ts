@@ -26,6 +26,7 @@ export const CATALOGUE_PROVIDERS: Readonly<Record<string, string | undefined>> =
   bedrock: "aws",
   cohere: "cohere",
   ollama: undefined,
+  "ollama-native": undefined,
   vllm: undefined,
   llamacpp: undefined,
   lmstudio: undefined,

@@ -1,5 +1,12 @@
 /** Dialects that there are; each is a folder beside this file. */
-export type DialectName = "openai-chat" | "openai-responses" | "anthropic" | "gemini" | "bedrock-converse";
+export type DialectName =
+  | "openai-chat"
+  | "openai-responses"
+  | "anthropic"
+  | "gemini"
+  | "bedrock-converse"
+  | "cohere"
+  | "ollama";
 
 /** How a key is sent: `Authorization: Bearer`, or alone in a header of its own. */
 export type KeyHeader = "authorization" | "api-key" | "x-api-key" | "x-goog-api-key";
@@ -127,7 +134,9 @@ export const presets: Readonly<Record<string, Preset>> = {
     dialect: "bedrock-converse",
     signing: "aws",
   },
+  cohere: { ...hosted("cohere", "https://api.cohere.com", "CO_API_KEY", "yes"), dialect: "cohere" },
   ollama: local("ollama", "http://127.0.0.1:11434/v1"),
+  "ollama-native": { ...local("ollama", "http://127.0.0.1:11434"), dialect: "ollama" },
   vllm: local("vllm", "http://127.0.0.1:8000/v1"),
   llamacpp: local("llamacpp", "http://127.0.0.1:8080/v1"),
   lmstudio: local("lmstudio", "http://127.0.0.1:1234/v1"),

@@ -1,7 +1,9 @@
 import { anthropicFor } from "./anthropic/index.ts";
 import { bedrockConverse } from "./bedrock-converse/index.ts";
+import { cohere } from "./cohere/index.ts";
 import type { Dialect } from "./dialect.ts";
 import { geminiFor } from "./gemini/index.ts";
+import { ollama } from "./ollama/index.ts";
 import { openAiChatFor } from "./openai-chat/index.ts";
 import { openAiResponsesFor } from "./openai-responses/index.ts";
 import { type DialectName, type KeyHeader, presets } from "./presets.ts";
@@ -19,6 +21,8 @@ const dialects: Readonly<Record<DialectName, Row>> = {
   "bedrock-converse": { create: () => bedrockConverse, keyHeader: "authorization" },
   anthropic: { create: anthropicFor, keyHeader: "x-api-key" },
   gemini: { create: geminiFor, keyHeader: "x-goog-api-key" },
+  cohere: { create: () => cohere, keyHeader: "authorization" },
+  ollama: { create: () => ollama, keyHeader: "authorization" },
 };
 
 /** What a configuration may name. */

@@ -189,6 +189,7 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   /**
    * How bodies are written: `openai-chat`, `openai-responses`, `anthropic`,
    * `gemini` or `bedrock-converse`.
+   * `bedrock-converse`, `cohere` or `ollama`.
    *
    * @generated from field: string dialect = 2;
    */
@@ -234,7 +235,8 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
 
   /**
    * Send the caller's trace on (`traceparent`). Default: to servers of one's own
-   * (`ollama`, `vllm`, `llamacpp`, `lmstudio`, and those without a preset).
+   * (`ollama`, `ollama-native`, `vllm`, `llamacpp`, `lmstudio`, and those without
+   * a preset).
    *
    * @generated from field: optional bool propagate_trace = 8;
    */
