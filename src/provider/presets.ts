@@ -78,6 +78,18 @@ const azureOpenai: Preset = {
   cancelStopsBilling: "yes",
 };
 
+/** A key, where one is given, is an access token. */
+const vertex: Preset = {
+  dialect: "gemini",
+  baseUrl: "https://{host}/v1/projects/{project}/locations/{location}",
+  keyVariable: undefined,
+  keyHeader: "authorization",
+  signing: "google",
+  vendor: "gcp.vertex_ai",
+  propagatesTrace: false,
+  cancelStopsBilling: "no",
+};
+
 /** The table of known providers. A preset is a row of data; what a dialect must know of it is in its quirks. */
 export const presets: Readonly<Record<string, Preset>> = {
   openai,
@@ -89,33 +101,14 @@ export const presets: Readonly<Record<string, Preset>> = {
     dialect: "anthropic",
     keyHeader: "x-api-key",
   },
-  // Its address names the customer's project and region.
-  "vertex-anthropic": {
-    dialect: "anthropic",
-    baseUrl: undefined,
-    keyVariable: undefined,
-    keyHeader: "authorization",
-    vendor: "gcp.vertex_ai",
-    propagatesTrace: false,
-    cancelStopsBilling: "no",
-  },
+  "vertex-anthropic": { ...vertex, dialect: "anthropic" },
   gemini: {
     ...hosted("gcp.gemini", "https://generativelanguage.googleapis.com/v1beta", "GEMINI_API_KEY", "no"),
     dialect: "gemini",
     keyHeader: "x-goog-api-key",
     otherKeyVariable: "GOOGLE_API_KEY",
   },
-  // A key, where one is given, is an access token.
-  vertex: {
-    dialect: "gemini",
-    baseUrl: "https://{host}/v1/projects/{project}/locations/{location}",
-    keyVariable: undefined,
-    keyHeader: "authorization",
-    signing: "google",
-    vendor: "gcp.vertex_ai",
-    propagatesTrace: false,
-    cancelStopsBilling: "no",
-  },
+  vertex,
   groq: hosted("groq", "https://api.groq.com/openai/v1", "GROQ_API_KEY", "no"),
   mistral: hosted("mistral_ai", "https://api.mistral.ai/v1", "MISTRAL_API_KEY", "no"),
   deepseek: hosted("deepseek", "https://api.deepseek.com/v1", "DEEPSEEK_API_KEY", "yes"),

@@ -244,11 +244,7 @@ models:                                      # names that callers use; "provider
     ]);
   });
 
-  /** Presets whose address each customer has to configure. */
-  const custom = ["vertex-anthropic"];
-  const addressed = Object.entries(known.presets).filter(([name]) => !custom.includes(name));
-
-  test.each(addressed)("the preset %s has an address, or a variable for it", (_, preset) => {
+  test.each(Object.entries(known.presets))("the preset %s has an address, or a variable for it", (_, preset) => {
     expect(preset.baseUrl ?? preset.baseUrlVariable?.[1]).toMatch(/^(https?:\/\/.*[^/]|\/[a-z0-9/]+)$/);
   });
 });
