@@ -17,6 +17,7 @@ import type { Batch, Delivery } from "../domain/event.ts";
 import type { Arrival, CallWatcher } from "../domain/watch.ts";
 import type { Calls } from "./calls.ts";
 import type { Caller, OnUnreadable, RpcContext, ServiceObject } from "./context.ts";
+import { isPlainAndValid } from "./plain-request.ts";
 import { rejection } from "./rejection.ts";
 import { validate, validateRoles } from "./validate.ts";
 
@@ -144,6 +145,7 @@ function check(
   schema: typeof CompleteRequestSchema | typeof StreamRequestSchema,
   request: CompleteRequest | StreamRequest,
 ): void {
+  if (isPlainAndValid(request)) return;
   validate(schema, request);
   validateRoles(request.prompt?.messages ?? []);
   for (const { field, asked } of notImplemented) {
