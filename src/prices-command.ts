@@ -99,7 +99,15 @@ class Command {
     const alias = this.#config.models[name];
     if (alias !== undefined) return this.#lookUp(alias.targets);
     const catalogued = this.#lookUp([name]);
-    return catalogued.length > 0 ? catalogued : this.#lookUp(this.#providers.map((one) => `${one.name}/${name}`));
+    return catalogued.length > 0 ? catalogued : this.#lookUp(this.#sellers().map((seller) => `${seller}/${name}`));
+  }
+
+  /** The configured providers; without a configuration, one preset for each list of prices. */
+  #sellers(): readonly string[] {
+    const names = this.#providers.map(({ name }) => name);
+    if (this.#isConfigured) return names;
+    const lists = names.map((name) => CATALOGUE_PROVIDERS[name] ?? name);
+    return names.filter((_, at) => lists.indexOf(lists[at] ?? "") === at);
   }
 
   #lookUp(names: readonly string[]): readonly Found[] {

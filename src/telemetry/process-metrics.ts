@@ -14,7 +14,7 @@ export interface ProcessState {
 const NS = 1e9;
 
 /** How often the event loop is looked at, ms. */
-const RESOLUTION_MS = 10;
+const RESOLUTION_MS = 20;
 
 /** Metrics of the process, read when they are collected. Must be closed. */
 export function openProcessMetrics(meter: Meter, state: ProcessState): { close(): void } {

@@ -7,6 +7,9 @@ const WRITE_DELAY_MS = 10;
 /** Above this many characters nothing waits any longer. */
 const WRITE_ABOVE_CHARS = 64 * 1024;
 
+/** Beyond this many characters that a full reader does not take, the oldest lines are dropped. */
+const MAX_WAITING_CHARS = 1024 * 1024;
+
 export interface StandardOutput {
   write(line: string): void;
   /** Writes now what waits. */
@@ -15,33 +18,36 @@ export interface StandardOutput {
 
 /**
  * Standard output with few writes: one for all lines of a moment, and what is left when the process ends. A reader
- * that closed its end costs the lines, not the process; one that is full is tried again a moment later, and beyond
- * 1 MiB the oldest lines are dropped.
+ * that closed its end costs the lines, not the process; one that is full is tried again a moment later.
  */
 export function openStandardOutput(): StandardOutput {
-  let waiting = "";
+  /** Lines that are no bytes yet, and bytes that the reader has not taken yet; these go first. */
+  let lines = "";
+  let bytes: Buffer = NOTHING;
   let scheduled = false;
   let closed = false;
 
   function flush(): void {
     scheduled = false;
-    if (waiting === "" || closed) return;
-    const bytes = Buffer.from(waiting);
-    let written = 0;
+    if (closed) return;
     try {
-      while (written < bytes.length) written += writeSync(1, bytes, written);
-      waiting = "";
+      while (bytes.length > 0 || lines !== "") {
+        if (bytes.length === 0) {
+          bytes = Buffer.from(lines);
+          lines = "";
+        }
+        bytes = bytes.subarray(writeSync(1, bytes));
+      }
     } catch (error) {
       if (error instanceof Error && Reflect.get(error, "code") === "EAGAIN") {
-        waiting = bytes
-          .subarray(written)
-          .toString("utf8")
-          .slice(-1024 * 1024);
+        if (lines.length > MAX_WAITING_CHARS)
+          lines = lines.slice(lines.indexOf("\n", lines.length - MAX_WAITING_CHARS) + 1);
         schedule();
         return;
       }
       closed = true;
-      waiting = "";
+      bytes = NOTHING;
+      lines = "";
     }
   }
 
@@ -56,9 +62,11 @@ export function openStandardOutput(): StandardOutput {
     flush,
     write(line) {
       if (closed) return;
-      waiting += line;
-      if (waiting.length > WRITE_ABOVE_CHARS) flush();
+      lines += line;
+      if (lines.length > WRITE_ABOVE_CHARS && bytes.length === 0) flush();
       else schedule();
     },
   };
 }
+
+const NOTHING = Buffer.alloc(0);

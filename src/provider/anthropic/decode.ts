@@ -181,8 +181,10 @@ export class AnthropicDecoder implements Decoder {
 const NO_EVENTS: readonly ChatEvent[] = [];
 
 function malformed(data: string): GatewayError {
+  const quoted = quote(data.slice(0, 80));
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no message: "${quote(data.slice(0, 80))}". Try again.`,
+    `The upstream's answer is no message: "${quoted}". Try again.`,
+    { quoted },
   );
 }

@@ -4,6 +4,7 @@ import type { ErrorHead } from "../dialect.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { quote, quoteHtml } from "../quote.ts";
 import { readRetryHint } from "../retry-hint.ts";
+import { upstreamFailure } from "../upstream-failure.ts";
 
 /** What an error body says: a `google.rpc.Status`. */
 interface Said {
@@ -139,28 +140,12 @@ export function explainInAnswer(chunk: unknown): GatewayError {
 function toError(
   status: number,
   said: Said,
-  message: string,
+  words: string,
   what: string,
   retryAfterMs: number | undefined,
 ): GatewayError {
-  const reason = classify(status, said);
-  // A refusal of the key may quote the key; its words are for the provider's own log.
-  const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(message);
-  const advice = adviceOn[reason] ?? "";
-  const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
-  return new GatewayError(reason, text, { metadata: { upstream_status: String(status) }, retryAfterMs });
+  return upstreamFailure(classify(status, said), { status, what, words, retryAfterMs });
 }
-
-/** What to do, where the provider's words do not say it. */
-const adviceOn: { readonly [reason: number]: string } = {
-  [ErrorReason.UPSTREAM_UNAUTHENTICATED]: "the gateway's key for this provider is refused; its operator must renew it",
-  [ErrorReason.UPSTREAM_PERMISSION_DENIED]: "the gateway's account may not do this; its operator must ask the provider",
-  [ErrorReason.UPSTREAM_QUOTA_EXHAUSTED]: "the gateway's account is out of credit or quota; waiting does not help",
-  [ErrorReason.UPSTREAM_REQUEST_TOO_LARGE]: "the request is above the provider's limit; shorten it",
-  [ErrorReason.UPSTREAM_RATE_LIMITED]: "wait as RetryInfo says, then try again",
-  [ErrorReason.UPSTREAM_OVERLOADED]: "try again later",
-  [ErrorReason.CONTEXT_LENGTH_EXCEEDED]: "shorten the prompt",
-};
 
 /** The provider's filter refused the prompt: a success without candidates, on the wire. */
 export function explainBlock(blockReason: string, feedback: JsonRecord): GatewayError {
@@ -168,6 +153,7 @@ export function explainBlock(blockReason: string, feedback: JsonRecord): Gateway
   return new GatewayError(
     ErrorReason.CONTENT_FILTERED,
     `The upstream's filter refused the prompt (${quote(blockReason)})${words === "" ? "" : `: ${words}`}. Change the prompt.`,
+    { quoted: words },
   );
 }
 
@@ -177,14 +163,17 @@ export function explainGeneration(finish: string, message: string): GatewayError
   return new GatewayError(
     ErrorReason.UPSTREAM_INVALID_GENERATION,
     `The model wrote a tool call that its provider refused (${quote(finish)})${words === "" ? "" : `: ${words}`}. Try again.`,
+    { quoted: words },
   );
 }
 
 /** What is neither an answer nor an error. */
 export function malformed(data: string): GatewayError {
+  const quoted = quote(data.slice(0, 80));
   return new GatewayError(
     ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no generated content: "${quote(data.slice(0, 80))}". Try again.`,
+    `The upstream's answer is no generated content: "${quoted}". Try again.`,
+    { quoted },
   );
 }
 
