@@ -1,12 +1,13 @@
 import type { Clock } from "../domain/clock.ts";
 import { ErrorReason, type Usage } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
-import type { Batch, ChatEvent, Delivery } from "../domain/event.ts";
+import type { Batch, Delivery } from "../domain/event.ts";
 import { decompress, type Read } from "../wire/decompress.ts";
-import type { Frame } from "../wire/frame.ts";
+import type { FrameParser } from "../wire/frame.ts";
 import { createFrameParser } from "../wire/framing.ts";
 import { type Connections, type Exchange, readAll, responseTooLarge, type WireRequest } from "../wire/send.ts";
 
+import { type Decoded, decodeFrames } from "./decode-frames.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
 
@@ -130,7 +131,13 @@ export class UpstreamCall {
       const decoder = dialect.createDecoder({ model, whole, mintCallId });
       this.#decoder = decoder;
       if (!whole) {
-        yield* this.#stream(exchange, body.read, decoder);
+        const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
+        const stream = { exchange, read: body.read, parser, decoder, totalBytes: 0, endBy: undefined, over: false };
+        while (!stream.over) {
+          const { events, error } = await this.#next(stream);
+          if (events.length > 0) yield events;
+          if (error !== undefined) throw error;
+        }
       } else {
         this.#waits();
         const bytes = await readAll(body.read, limits.maxResponseBytes);
@@ -177,28 +184,26 @@ export class UpstreamCall {
     this.#waitsSince = undefined;
   }
 
-  async *#stream(exchange: Exchange, read: Read, decoder: Decoder): AsyncGenerator<Batch> {
-    const { dialect, limits } = this.#options;
-    const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
-    let total = 0;
-    let endBy: number | undefined;
-    for (;;) {
-      if (decoder.finishing) endBy ??= this.#options.clock.now() + FINISH_GRACE_MS;
-      this.#waits();
-      const chunk = endBy === undefined ? await read() : await this.#readUntil(exchange, read, endBy);
-      this.#came();
-      if (chunk === undefined) break;
-      total += chunk.length;
-      if (total > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
-      yield* decodeAll(parser.push(chunk), decoder);
-      if (decoder.ended) {
-        this.#release(exchange);
-        return;
-      }
+  /** Reads once. A function and not a generator: each of those costs every event a turn of its own. */
+  async #next(stream: Stream): Promise<Decoded> {
+    const { limits, clock } = this.#options;
+    const { exchange, read, parser, decoder } = stream;
+    if (decoder.finishing) stream.endBy ??= clock.now() + FINISH_GRACE_MS;
+    this.#waits();
+    const chunk = stream.endBy === undefined ? await read() : await this.#readUntil(exchange, read, stream.endBy);
+    this.#came();
+    if (chunk === undefined) {
+      stream.over = true;
+      return decodeFrames(parser.finish(), decoder, true);
     }
-    yield* decodeAll(parser.finish(), decoder);
-    const last = decoder.finish();
-    if (last.length > 0) yield last;
+    stream.totalBytes += chunk.length;
+    if (stream.totalBytes > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
+    const decoded = decodeFrames(parser.push(chunk), decoder, false);
+    if (decoder.ended) {
+      stream.over = true;
+      this.#release(exchange);
+    }
+    return decoded;
   }
 
   /** Reads on, but takes this instant for the end, whatever still comes. */
@@ -224,16 +229,16 @@ export class UpstreamCall {
   }
 }
 
-/** The frames' events in one batch. What came before a frame that cannot be read still comes out, before the error. */
-function* decodeAll(frames: readonly Frame[], decoder: Decoder): Generator<Batch> {
-  const events: ChatEvent[] = [];
-  try {
-    for (const frame of frames) for (const event of decoder.push(frame)) events.push(event);
-  } catch (error) {
-    if (events.length > 0) yield events;
-    throw error;
-  }
-  if (events.length > 0) yield events;
+/** A streamed answer while it is read. */
+interface Stream {
+  readonly exchange: Exchange;
+  readonly read: Read;
+  readonly parser: FrameParser;
+  readonly decoder: Decoder;
+  totalBytes: number;
+  /** Instant at which the answer is over, whatever still comes. */
+  endBy: number | undefined;
+  over: boolean;
 }
 
 function isStream(contentType: string, delivery: Delivery): boolean {
