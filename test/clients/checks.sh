@@ -46,9 +46,10 @@ expect() {
   node "$here/expect.ts" "$@"
 }
 
-# The value of the header `sluice-request-id` among headers, or in what `buf curl -v` or `curl -D` wrote about them.
+# The last value of the header `sluice-request-id` among headers, or in what `buf curl -v` or `curl -D` wrote about
+# them: `buf curl` asks for the schema first, and that is a call of its own.
 request_id_in() {
-  sed -n 's/.*[Ss]luice-[Rr]equest-[Ii]d: *//p' "$1" | tr -d '\r'
+  sed -n 's/.*[Ss]luice-[Rr]equest-[Ii]d: *//p' "$1" | tail -n 1 | tr -d '\r'
 }
 
 # same WHAT ACTUAL EXPECTED
