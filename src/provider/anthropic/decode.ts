@@ -1,12 +1,12 @@
-import { ErrorReason, FinishReason, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type Usage } from "../../domain/contract.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { parseExactly } from "../exact-json.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
-import { quote } from "../quote.ts";
+import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { beginBlock, type ContentBlock } from "./content.ts";
 import { explainInAnswer } from "./explain.ts";
 import { MetadataReader } from "./extras.ts";
@@ -77,10 +77,7 @@ export class AnthropicDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#finish === undefined || this.#start === undefined) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     this.#ended = true;
     for (const block of this.#open.values()) block.end();
@@ -181,10 +178,5 @@ export class AnthropicDecoder implements Decoder {
 const NO_EVENTS: readonly ChatEvent[] = [];
 
 function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no message: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("no message", data);
 }

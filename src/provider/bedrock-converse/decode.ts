@@ -1,10 +1,10 @@
-import { ErrorReason, FinishReason, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type Usage } from "../../domain/contract.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
-import { quote } from "../quote.ts";
+import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { AnswerBlocks } from "./answer-blocks.ts";
 import { explainInStream } from "./explain.ts";
 import { readMetadata, routedModel } from "./extras.ts";
@@ -65,10 +65,7 @@ export class BedrockConverseDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#stop === undefined || !this.#started) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     this.#ended = true;
     this.#blocks.closeAll();
@@ -154,10 +151,5 @@ function isException(event: string | undefined): boolean {
 }
 
 function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is none of Converse: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("none of Converse", data);
 }

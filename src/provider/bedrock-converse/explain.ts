@@ -1,9 +1,10 @@
 import { ErrorReason } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import type { ErrorHead } from "../dialect.ts";
 import { asRecord, asString, parseJson } from "../json.ts";
-import { quote, quoteHtml } from "../quote.ts";
+import { quoteHtml } from "../quote.ts";
 import { readRetryHint } from "../retry-hint.ts";
+import { type Advice, upstreamFailure } from "../upstream-failure.ts";
 
 /** What an error says of itself. */
 interface Said {
@@ -119,7 +120,7 @@ export function explain(head: ErrorHead, body: string, wallNow: number): Gateway
   const message = parsed === undefined ? quoteHtml(body) : messageOf(parsed);
   const said: Said = { kind: toKind(name), message, status: head.status };
   const retryAfterMs = readRetryHint(head.headers, message, wallNow);
-  return toError(said, `The upstream answered ${head.status}`, { upstream_status: String(head.status) }, retryAfterMs);
+  return toError(said, `The upstream answered ${head.status}`, head.status, retryAfterMs);
 }
 
 /** Explains an exception inside a stream; `name` is its `:exception-type`. */
@@ -127,25 +128,15 @@ export function explainInStream(name: string, data: string): GatewayError {
   const body = parseJson(data);
   const message = messageOf(body);
   const said: Said = { kind: toKind(asString(asRecord(body)?.__type) ?? name), message, status: 0 };
-  return toError(said, "The upstream failed while it answered", {}, readRetryHint({}, message, 0));
+  return toError(said, "The upstream failed while it answered", undefined, readRetryHint({}, message, 0));
 }
 
-function toError(
-  said: Said,
-  what: string,
-  metadata: Readonly<Record<string, string>>,
-  retryAfterMs: number | undefined,
-): GatewayError {
-  const reason = classify(said);
-  // A refused signature quotes the headers that were signed, the session's token among them.
-  const words = reason === ErrorReason.UPSTREAM_UNAUTHENTICATED ? "" : quote(said.message);
-  const advice = adviceOn[reason] ?? "";
-  const text = `${what}${words === "" ? "" : `: ${words}`}${advice === "" ? "" : ` (${advice})`}`;
-  return new GatewayError(reason, text, { metadata, retryAfterMs, quoted: words });
+function toError(said: Said, what: string, status: number | undefined, retryAfterMs: number | undefined): GatewayError {
+  return upstreamFailure(classify(said), { status, what, words: said.message, retryAfterMs, advice });
 }
 
-/** What to do, where the provider's words do not say it. */
-const adviceOn: { readonly [reason: number]: string } = {
+/** Credentials and quotas are those of an AWS account. */
+const advice: Advice = {
   [ErrorReason.UPSTREAM_UNAUTHENTICATED]:
     "the gateway's AWS credentials or key are refused; its operator must renew them",
   [ErrorReason.UPSTREAM_PERMISSION_DENIED]: "the gateway's AWS account may not do this; its operator must allow it",
@@ -153,7 +144,4 @@ const adviceOn: { readonly [reason: number]: string } = {
     "the quota of the gateway's AWS account is used up; waiting a moment does not help",
   [ErrorReason.UPSTREAM_REQUEST_TOO_LARGE]: "the request is above the provider's limit; shorten it",
   [ErrorReason.UPSTREAM_RATE_LIMITED]: "wait, then try again",
-  [ErrorReason.UPSTREAM_OVERLOADED]: "try again later",
-  [ErrorReason.CONTEXT_LENGTH_EXCEEDED]: "shorten the prompt",
-  [ErrorReason.CONTENT_FILTERED]: "change the prompt",
 };

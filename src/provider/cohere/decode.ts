@@ -1,11 +1,11 @@
-import { ErrorReason, FinishReason, type ProviderState, type TokenLogprob, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type ProviderState, type TokenLogprob, type Usage } from "../../domain/contract.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
-import { quote } from "../quote.ts";
+import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { readCitation, readLogprobs } from "./citations.ts";
 import { explainInAnswer, explainTimeout } from "./explain.ts";
 import { readUsage } from "./usage.ts";
@@ -77,10 +77,7 @@ export class CohereDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#finish === undefined || !this.#started) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     this.#ended = true;
     this.#blocks.closeAll();
@@ -222,10 +219,5 @@ function isError({ error, message }: JsonRecord): boolean {
 }
 
 function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no chat of Cohere's: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("no chat of Cohere's", data);
 }

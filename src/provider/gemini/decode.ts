@@ -1,9 +1,9 @@
-import { ErrorReason, FinishReason, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type Usage } from "../../domain/contract.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
+import { truncatedAnswer } from "../upstream-failure.ts";
 import { PartDecoder } from "./decode-parts.ts";
 import { explainBlock, explainGeneration, explainInAnswer, malformed, said } from "./explain.ts";
 import { readCitations, readLogprobs, readMetadata } from "./extras.ts";
@@ -59,10 +59,7 @@ export class GeminiDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#finish === undefined || !this.#started) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     const refused = this.#parts.hasCalls ? malformedWords : refusedWords;
     if (refused.has(this.#finish)) throw explainGeneration(this.#finish, this.#finishMessage);

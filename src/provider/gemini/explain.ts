@@ -4,7 +4,7 @@ import type { ErrorHead } from "../dialect.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { quote, quoteHtml } from "../quote.ts";
 import { readRetryHint } from "../retry-hint.ts";
-import { upstreamFailure } from "../upstream-failure.ts";
+import { malformedAnswer, upstreamFailure } from "../upstream-failure.ts";
 
 /** What an error body says: a `google.rpc.Status`. */
 interface Said {
@@ -169,12 +169,7 @@ export function explainGeneration(finish: string, message: string): GatewayError
 
 /** What is neither an answer nor an error. */
 export function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no generated content: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("no generated content", data);
 }
 
 /** A word that says something: the first value of each of the wire's enums stands for none. */

@@ -1,11 +1,11 @@
-import { ErrorReason, FinishReason, type ProviderState, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type ProviderState, type Usage } from "../../domain/contract.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
-import { quote } from "../quote.ts";
+import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { explainInAnswer, isError } from "./explain.ts";
 import { readCitations, readLogprobs, readMetadata, readSearchResults } from "./extras.ts";
 import { ReasoningDetails } from "./reasoning-details.ts";
@@ -91,10 +91,7 @@ export class OpenAiChatDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#finish === undefined || !this.#started) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     this.#ended = true;
     this.#flushReasoning();
@@ -233,10 +230,5 @@ function state(id: string, data: string): ProviderState {
 }
 
 function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no chat completion: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("no chat completion", data);
 }

@@ -1,11 +1,11 @@
-import { ErrorReason, FinishReason, type Usage } from "../../domain/contract.ts";
-import { GatewayError } from "../../domain/error.ts";
+import { FinishReason, type Usage } from "../../domain/contract.ts";
+import type { GatewayError } from "../../domain/error.ts";
 import { type ChatEvent, endEvent, startEvent } from "../../domain/event.ts";
 import type { Frame } from "../../wire/frame.ts";
 import { BlockWriter } from "../blocks.ts";
 import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
-import { quote } from "../quote.ts";
+import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { explainInAnswer, isError } from "./explain.ts";
 import { readMetadata } from "./extras.ts";
 import { OutputItems } from "./items.ts";
@@ -108,10 +108,7 @@ export class OpenAiResponsesDecoder implements Decoder {
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
     if (this.#finish === undefined) {
-      throw new GatewayError(
-        ErrorReason.UPSTREAM_TRUNCATED,
-        "The upstream's answer ended without saying that it is whole. Try again.",
-      );
+      throw truncatedAnswer();
     }
     this.#ended = true;
     const start = this.#start();
@@ -171,10 +168,5 @@ function partOf(event: JsonRecord): number {
 }
 
 function malformed(data: string): GatewayError {
-  const quoted = quote(data.slice(0, 80));
-  return new GatewayError(
-    ErrorReason.UPSTREAM_MALFORMED,
-    `The upstream's answer is no response: "${quoted}". Try again.`,
-    { quoted },
-  );
+  return malformedAnswer("no response", data);
 }
