@@ -13,7 +13,7 @@ import type { Log, LogDestination } from "./telemetry/log.ts";
 import { CallMetrics } from "./telemetry/metrics.ts";
 import type { MetricsPage } from "./telemetry/metrics-page.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
-import { openProcessMetrics } from "./telemetry/process-metrics.ts";
+import { openProcessMetrics, type ProcessState } from "./telemetry/process-metrics.ts";
 import { createReloadWatch, type ReloadEnd } from "./telemetry/reload-watch.ts";
 import { createCallWatcher } from "./telemetry/watcher.ts";
 import { isLoopback, parseAddress } from "./transport/address.ts";
@@ -53,7 +53,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
     cohorts: settings.cohorts,
     models: Object.values(options.models).flatMap(({ targets }) => targets.map(modelOf)),
   });
-  const processMetrics = openProcessMetrics(otel.meter, {
+  const state: ProcessState = {
     openCalls: () => [
       ["unary", calls.count("unary")],
       ["stream", calls.count("stream")],
@@ -67,7 +67,9 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
       }
     },
     pricesUpdatedAt: () => Date.parse(catalogue().date) / 1000,
-  });
+  };
+  // Looking at the event loop wakes the process: not where nobody reads of it.
+  const processMetrics = otel.measures ? openProcessMetrics(otel.meter, state) : undefined;
   const watcher = createCallWatcher({
     tracer: otel.tracer,
     propagates: telemetry.propagates,
@@ -86,7 +88,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
     metricsPage: otel.metricsPage,
     reloaded: createReloadWatch(otel.tracer, otel.meter),
     async close(timeoutMs) {
-      processMetrics.close();
+      processMetrics?.close();
       await otel.close(timeoutMs);
     },
   };

@@ -75,6 +75,8 @@ export interface OpenTelemetryOptions {
 export interface OpenTelemetry {
   readonly tracer: Tracer;
   readonly meter: Meter;
+  /** Somebody reads metrics. */
+  readonly measures: boolean;
   /** For what is recorded with every call. */
   readonly store: MetricStore;
   readonly metricsPage: MetricsPage | undefined;
@@ -100,6 +102,7 @@ export async function openTelemetry(options: OpenTelemetryOptions): Promise<Open
   const tracers = processors.length === 0 ? undefined : openTracers(options.traces, resource, processors);
   return {
     tracer: tracers?.getTracer(NAME, version) ?? trace.getTracer(NAME, version),
+    measures: meters !== undefined,
     store,
     meter: meters?.getMeter(NAME, version) ?? createNoopMeter(),
     metricsPage: page,
