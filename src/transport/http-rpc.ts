@@ -35,7 +35,7 @@ export interface RpcHandlerOptions {
 
 /** What the door knows of a call before connect-node does. */
 interface Arrival {
-  readonly requestId: string;
+  readonly caller: Caller;
   readonly response: http.ServerResponse;
   readonly timeout: SentTimeout | undefined;
   /** The request, once it is read; undefined where it is a stream of messages. */
@@ -66,15 +66,14 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
     arrival: Arrival,
     method: DescMethod,
     form: RequestForm,
-    request: http.IncomingMessage,
   ): AsyncGenerator<Uint8Array> {
     try {
       // A bad timeout is found before the method is called, too.
       parseTimeout(arrival.timeout);
       arrival.message = await readMessage(body, method, form, maxMessageBytes);
     } catch (thrown) {
-      unreadable.get(method.parent)?.(method, toCaller(arrival, request), toGatewayError(thrown));
-      throw toConnectError(thrown, arrival.requestId);
+      unreadable.get(method.parent)?.(method, arrival.caller, toGatewayError(thrown));
+      throw toConnectError(thrown, arrival.caller.requestId);
     }
     yield emptyMessage(form);
   }
@@ -84,7 +83,8 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
     if (handler === undefined) return false;
     const requestId = mintRequestId();
     response.setHeader(REQUEST_ID_HEADER, requestId);
-    const arrival: Arrival = { requestId, response, timeout: takeTimeout(request.headers), message: undefined };
+    const caller = toCaller(requestId, request);
+    const arrival: Arrival = { caller, response, timeout: takeTimeout(request.headers), message: undefined };
     const form = isStreamOfMessages(handler.method) ? undefined : takeForm(request.headers);
     const contextValues = createContextValues().set(arrivalKey, arrival);
     // A rejection means that the connection broke, and the handler was told so: only the socket is left to close.
@@ -92,7 +92,7 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
       .then(() => {
         const universal = universalRequestFromNodeRequest(request, response, undefined, contextValues);
         if (form === undefined) return handler(universal);
-        const body = takeMessage(universal.body as AsyncIterable<Uint8Array>, arrival, handler.method, form, request);
+        const body = takeMessage(universal.body as AsyncIterable<Uint8Array>, arrival, handler.method, form);
         return handler({ ...universal, body });
       })
       .then((answer) => universalResponseToNodeResponse(answer, response))
@@ -121,7 +121,7 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
             try {
               return await call(arrivalOf(context).message ?? request, toContext(context, clock));
             } catch (thrown) {
-              throw toConnectError(thrown, arrivalOf(context).requestId);
+              throw toConnectError(thrown, arrivalOf(context).caller.requestId);
             }
           }
         : async function* (request: AnyMessage | AsyncIterable<AnyMessage>, context: HandlerContext) {
@@ -131,14 +131,14 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
                 toContext(context, clock),
               ) as AsyncIterable<AnyMessage>;
             } catch (thrown) {
-              throw toConnectError(thrown, arrivalOf(context).requestId);
+              throw toConnectError(thrown, arrivalOf(context).caller.requestId);
             }
           };
   }
   router.service(descriptor, bound as Partial<ServiceImpl<DescService>>);
 }
 
-function toCaller({ requestId }: Arrival, { headers }: http.IncomingMessage): Caller {
+function toCaller(requestId: string, { headers }: http.IncomingMessage): Caller {
   return {
     requestId,
     system: (headers["content-type"] ?? "").startsWith("application/grpc-web") ? "grpc" : "connectrpc",
@@ -156,11 +156,9 @@ function arrivalOf(context: HandlerContext): Arrival {
 }
 
 function toContext(context: HandlerContext, clock: Clock): RpcContext {
-  const { requestId, timeout, response } = arrivalOf(context);
+  const { caller, timeout, response } = arrivalOf(context);
   return {
-    requestId,
-    system: context.protocolName === "connect" ? "connectrpc" : "grpc",
-    header: (name) => context.requestHeader.get(name) ?? undefined,
+    ...caller,
     timeoutMs: parseTimeout(timeout),
     onGone(listener) {
       if (context.signal.aborted) listener();
