@@ -1,19 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../src/domain/contract.ts";
 import { anthropicFor } from "../../src/provider/anthropic/index.ts";
-import { decode } from "./decode.ts";
-import { available, readExchanges } from "./exchanges.ts";
+import { describeFailures, type ExplainedFailures } from "./failures.ts";
 
-const failures = readExchanges("anthropic.messages").filter((exchange) => exchange.expect.error !== null);
 const dialect = anthropicFor(undefined);
 
-interface Explained {
-  readonly reason: keyof typeof ErrorReason;
-  readonly retryAfterMs?: number;
-}
-
 /** Every recorded failure, and what callers are told of it. */
-const explained: Readonly<Record<string, Explained>> = {
+const explained: ExplainedFailures = {
   "anthropic/error-400--claude-3-opus-20240229--65d4ea8": { reason: "UPSTREAM_INVALID_REQUEST" },
   "anthropic/error-401--claude-3-opus-20240229--319f710": { reason: "UPSTREAM_UNAUTHENTICATED" },
   "anthropic/error-404--there-is-no-such-model--33d42cf": { reason: "UPSTREAM_MODEL_NOT_FOUND" },
@@ -26,27 +19,7 @@ const explained: Readonly<Record<string, Explained>> = {
   "anthropic/midstream_overloaded--ac42d96": { reason: "UPSTREAM_OVERLOADED" },
 };
 
-describe.skipIf(!available)("recorded anthropic.messages failures", () => {
-  test("are all in the table", () => {
-    expect(failures.map(({ name }) => name).sort()).toEqual(Object.keys(explained).sort());
-  });
-
-  test.each(failures)("$name has its reason and its retry hint", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const expected = explained[exchange.name];
-    expect({ reason: error?.reason, retryAfterMs: error?.retryAfterMs }).toEqual({
-      reason: expected === undefined ? undefined : ErrorReason[expected.reason],
-      retryAfterMs: expected?.retryAfterMs,
-    });
-  });
-
-  test.each(failures)("$name is quoted, but no word about a key", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const words = exchange.expect.error?.message ?? "502 Bad Gateway";
-    const refusedKey = error?.reason === ErrorReason.UPSTREAM_UNAUTHENTICATED;
-    expect(error?.message.includes(words.slice(0, 60))).toBe(!refusedKey);
-  });
-});
+describeFailures("anthropic.messages", dialect, explained, "502 Bad Gateway");
 
 /** Bodies that are not recorded: from public issues and the providers' documentation, shortened. */
 const bodies: readonly [status: number, body: unknown, reason: keyof typeof ErrorReason, retryAfterMs?: number][] = [

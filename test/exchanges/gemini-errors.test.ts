@@ -2,19 +2,12 @@ import { describe, expect, test } from "vitest";
 import { ErrorReason } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
 import { geminiFor } from "../../src/provider/gemini/index.ts";
-import { decode } from "./decode.ts";
-import { available, readExchanges } from "./exchanges.ts";
+import { describeFailures, type Explained, type ExplainedFailures } from "./failures.ts";
 
-const failures = readExchanges("gemini.generateContent").filter((exchange) => exchange.expect.error !== null);
 const dialect = geminiFor(undefined);
 
-interface Explained {
-  readonly reason: keyof typeof ErrorReason;
-  readonly retryAfterMs?: number;
-}
-
 /** Every recorded failure, and what callers are told of it. */
-const explained: Readonly<Record<string, Explained>> = {
+const explained: ExplainedFailures = {
   "gemini/error-400--gemini-2-5-flash--ec990f7": { reason: "UPSTREAM_UNAUTHENTICATED" },
   "gemini/error-403--gemini-2-0-flash--b13654d": { reason: "UPSTREAM_UNAUTHENTICATED" },
   "gemini/error-404--custom-gemini-2-0-flash--d3fe44d": { reason: "UPSTREAM_MODEL_NOT_FOUND" },
@@ -34,27 +27,7 @@ const explained: Readonly<Record<string, Explained>> = {
   "vertex/midstream-error--unknown--bc46143": { reason: "UPSTREAM_ERROR" },
 };
 
-describe.skipIf(!available)("recorded gemini.generateContent failures", () => {
-  test("are all in the table", () => {
-    expect(failures.map(({ name }) => name).sort()).toEqual(Object.keys(explained).sort());
-  });
-
-  test.each(failures)("$name has its reason and its retry hint", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const expected = explained[exchange.name];
-    expect({ reason: error?.reason, retryAfterMs: error?.retryAfterMs }).toEqual({
-      reason: expected === undefined ? undefined : ErrorReason[expected.reason],
-      retryAfterMs: expected?.retryAfterMs,
-    });
-  });
-
-  test.each(failures)("$name is quoted, but no word about a key", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const words = exchange.expect.error?.message ?? "";
-    const refusedKey = error?.reason === ErrorReason.UPSTREAM_UNAUTHENTICATED;
-    expect(error?.message.includes(words.slice(0, 60))).toBe(!refusedKey);
-  });
-});
+describeFailures("gemini.generateContent", dialect, explained);
 
 interface Body {
   readonly error: {

@@ -1,19 +1,10 @@
-import { describe, expect, test } from "vitest";
-import { ErrorReason } from "../../src/domain/contract.ts";
 import { openAiChatFor } from "../../src/provider/openai-chat/index.ts";
-import { decode } from "./decode.ts";
-import { available, readExchanges } from "./exchanges.ts";
+import { describeFailures, type ExplainedFailures } from "./failures.ts";
 
-const failures = readExchanges("openai.chat").filter((exchange) => exchange.expect.error !== null);
 const dialect = openAiChatFor(undefined);
 
-interface Explained {
-  readonly reason: keyof typeof ErrorReason;
-  readonly retryAfterMs?: number;
-}
-
 /** Every recorded failure, and what callers are told of it. */
-const explained: Readonly<Record<string, Explained>> = {
+const explained: ExplainedFailures = {
   "azure-openai/error-400-content-filter--0b979fe": { reason: "CONTENT_FILTERED" },
   "azure-openai/error-401--grok-4-1-fast-non-reasoning--b478fed": { reason: "UPSTREAM_UNAUTHENTICATED" },
   "azure-openai/error-404--gpt-4-1-mini--9a2eff2": { reason: "UPSTREAM_MODEL_NOT_FOUND" },
@@ -67,24 +58,4 @@ const explained: Readonly<Record<string, Explained>> = {
   "vllm/error-400-context-length--8a82918": { reason: "CONTEXT_LENGTH_EXCEEDED" },
 };
 
-describe.skipIf(!available)("recorded openai.chat failures", () => {
-  test("are all in the table", () => {
-    expect(failures.map(({ name }) => name).sort()).toEqual(Object.keys(explained).sort());
-  });
-
-  test.each(failures)("$name has its reason and its retry hint", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const expected = explained[exchange.name];
-    expect({ reason: error?.reason, retryAfterMs: error?.retryAfterMs }).toEqual({
-      reason: expected === undefined ? undefined : ErrorReason[expected.reason],
-      retryAfterMs: expected?.retryAfterMs,
-    });
-  });
-
-  test.each(failures)("$name is quoted, but no word about a key", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const words = exchange.expect.error?.message ?? "";
-    const refusedKey = error?.reason === ErrorReason.UPSTREAM_UNAUTHENTICATED;
-    expect(error?.message.includes(words.slice(0, 60))).toBe(!refusedKey);
-  });
-});
+describeFailures("openai.chat", dialect, explained);

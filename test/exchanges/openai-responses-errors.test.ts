@@ -1,20 +1,13 @@
-import { describe, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { ErrorReason } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
 import { openAiResponsesFor } from "../../src/provider/openai-responses/index.ts";
-import { decode } from "./decode.ts";
-import { available, readExchanges } from "./exchanges.ts";
+import { describeFailures, type ExplainedFailures } from "./failures.ts";
 
-const failures = readExchanges("openai.responses").filter((exchange) => exchange.expect.error !== null);
 const dialect = openAiResponsesFor(undefined);
 
-interface Explained {
-  readonly reason: keyof typeof ErrorReason;
-  readonly retryAfterMs?: number;
-}
-
 /** Every recorded failure, and what callers are told of it. */
-const explained: Readonly<Record<string, Explained>> = {
+const explained: ExplainedFailures = {
   "deepseek/error-400--deepseek-v4-flash--c699113": { reason: "UPSTREAM_INVALID_REQUEST" },
   "openai/error-400--gpt-4o-mini--629d862": { reason: "UPSTREAM_INVALID_REQUEST" },
   "openai/error-400--gpt-5-nano--90d9fbb": { reason: "CONTEXT_LENGTH_EXCEEDED" },
@@ -29,27 +22,7 @@ const explained: Readonly<Record<string, Explained>> = {
   "xai/error-429-rpm--e79465f": { reason: "UPSTREAM_RATE_LIMITED" },
 };
 
-describe.skipIf(!available)("recorded openai.responses failures", () => {
-  test("are all in the table", () => {
-    expect(failures.map(({ name }) => name).sort()).toEqual(Object.keys(explained).sort());
-  });
-
-  test.each(failures)("$name has its reason and its retry hint", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const expected = explained[exchange.name];
-    expect({ reason: error?.reason, retryAfterMs: error?.retryAfterMs }).toEqual({
-      reason: expected === undefined ? undefined : ErrorReason[expected.reason],
-      retryAfterMs: expected?.retryAfterMs,
-    });
-  });
-
-  test.each(failures)("$name is quoted, but no word about a key", (exchange) => {
-    const { error } = decode(dialect, exchange, [exchange.body]);
-    const words = exchange.expect.error?.message ?? "";
-    const refusedKey = error?.reason === ErrorReason.UPSTREAM_UNAUTHENTICATED;
-    expect(error?.message.includes(words.slice(0, 60))).toBe(!refusedKey);
-  });
-});
+describeFailures("openai.responses", dialect, explained);
 
 /** Shapes of an error inside a stream: nested and flat as documented, and those of compatible servers. */
 const inStreams: readonly [name: string, event: string | undefined, data: object, reason: keyof typeof ErrorReason][] =
