@@ -30,11 +30,28 @@ export interface Call {
   readonly watch: CallWatch;
 }
 
-/**
- * One shape for whole and streamed calls. Failure is a thrown `GatewayError`. Events travel in batches, as they came
- * off the wire: passing each one alone through every stage would cost more than all that the stages do.
- */
-export type Handler<C> = (call: C) => AsyncIterable<Batch>;
+/** What follows of an answer that has begun. For one reader, who asks again once it was answered. */
+export interface Rest {
+  /** Events that came since; undefined once there are no more. Throws a `GatewayError` where the answer breaks off. */
+  next(): Promise<Batch | undefined>;
+  /** The reader goes: what is still running for the answer ends now. Without effect once the answer is over. */
+  leave(): void;
+}
 
-/** A step of the pipeline: calls go right through it, their events come back left. */
+/** An answer that has begun: something of it can be shown. */
+export interface Answer {
+  /** What came first. Holds the answer's end where nothing follows. */
+  readonly first: Batch;
+  /** Undefined where `first` is the whole answer. */
+  readonly rest: Rest | undefined;
+}
+
+/**
+ * One shape for whole and streamed calls. A handler answers once it has something to show: the whole, or the beginning
+ * of a stream. Failure before that is its `GatewayError`, after that one of `rest`. Events travel in batches, as they
+ * came off the wire: passing each one alone through every stage would cost more than all that the stages do.
+ */
+export type Handler<C> = (call: C) => Promise<Answer>;
+
+/** A step of the pipeline: calls go right through it, their answers come back left. */
 export type Stage<In, Out = In> = (next: Handler<Out>) => Handler<In>;

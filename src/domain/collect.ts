@@ -1,3 +1,4 @@
+import type { Answer } from "./call.ts";
 import { type CompleteResponse, ErrorReason, type Part, type StreamEnd, type TokenLogprob } from "./contract.ts";
 import { GatewayError } from "./error.ts";
 import type { Batch, BlockKind, ChatEvent } from "./event.ts";
@@ -38,11 +39,11 @@ function toPart(block: OpenBlock): Part {
  * Folds an answer's events into one response. Throws `UPSTREAM_TRUNCATED` where the end is missing: an answer without
  * its end is never whole.
  */
-export async function collect(batches: AsyncIterable<Batch>): Promise<CompleteResponse> {
+export async function collect({ first, rest }: Answer): Promise<CompleteResponse> {
   const blocks = new Map<number, OpenBlock>();
   const logprobs: TokenLogprob[] = [];
   let end: StreamEnd | undefined;
-  for await (const events of batches) {
+  for (let events: Batch | undefined = first; events !== undefined; events = await rest?.next()) {
     for (const event of events) {
       if (event.case === "end") end = event.value;
       else fold(event, blocks, logprobs);

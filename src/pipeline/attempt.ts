@@ -1,92 +1,91 @@
-import type { Handler } from "../domain/call.ts";
+import type { Answer, Handler } from "../domain/call.ts";
 import type { Clock, Random } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import type { Batch } from "../domain/event.ts";
-import type { Target } from "../provider/provider.ts";
+import { targetName } from "../provider/provider.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
-import type { Accounts } from "./account.ts";
-import { type AttemptTimeouts, runAttempt } from "./run-attempt.ts";
+import { type AttemptParts, AttemptRun, describeFailure } from "./attempt-run.ts";
 import { sleep } from "./sleep.ts";
 import type { RoutedCall } from "./stages.ts";
 
-export interface AttemptOptions {
-  readonly clock: Clock;
+export interface AttemptOptions extends AttemptParts {
   readonly random: Random;
   readonly retry: RetryPolicy;
-  readonly timeouts: AttemptTimeouts;
-  readonly accounts: Accounts;
 }
 
 /**
- * Asks the call's targets, in order and again as `decideRetry` says, until one answers. Events of an attempt are
- * held back until one of them shows something, so that a failed attempt leaves no trace; from then on the call's fate
- * is the attempt's.
+ * Asks the call's targets, in order and again as `decideRetry` says, until one has something to show. A failed attempt
+ * leaves no trace before that; from then on the call's fate is the attempt's.
  */
 export function attempt(options: AttemptOptions): Handler<RoutedCall> {
-  return async function* (call): AsyncGenerator<Batch> {
-    const { clock, random, retry } = options;
-    const notIdempotent = call.handling?.notIdempotent === true;
+  return async (call): Promise<Answer> => {
     let failure: GatewayError | undefined;
     for (const [at, target] of call.targets.entries()) {
-      const targetsLeft = call.targets.length - at - 1;
       const previous = call.targets[at - 1];
       if (previous !== undefined && failure !== undefined) {
         const { reason } = failure;
-        call.watch.reattempt({ kind: "failover", from: nameOf(previous), to: nameOf(target), reason, delayMs: 0 });
+        const [from, to] = [targetName(previous), targetName(target)];
+        call.watch.reattempt({ kind: "failover", from, to, reason, delayMs: 0 });
       }
       for (let attemptsOnTarget = 1; ; attemptsOnTarget++) {
         if (call.signal.aborted) throw toGatewayError(call.signal.reason);
-        const progress = { sent: false, shown: false };
+        let run: AttemptRun;
         try {
-          yield* runAttempt(call, target, options, progress);
-          return;
+          run = new AttemptRun(call, target, options);
         } catch (thrown) {
-          if (call.signal.aborted) throw toGatewayError(call.signal.reason);
-          const error = describe(toGatewayError(thrown), target);
-          if (progress.shown) throw error;
           // Nothing was sent: the target cannot do what is asked. That costs no attempt; another target may. An
           // outage before it is what the caller is told of.
-          if (!progress.sent) {
-            failure ??= error;
-            if (error.row.mayFailOver) break;
-            throw failure;
-          }
-          failure = error;
+          const error = describeFailure(thrown, call, target);
+          failure ??= error;
+          if (error.row.mayFailOver) break;
+          throw failure;
         }
-        const decision = decideRetry(
-          {
-            error: failure,
-            attempts: call.attempts.length,
-            attemptsOnTarget,
-            targetsLeft,
-            remainingMs: call.deadline - clock.now(),
-            notIdempotent,
-          },
-          retry,
-          random,
-        );
-        if (decision.action === "give-up") throw failure;
-        if (decision.action === "fail-over") break;
-        const name = nameOf(target);
-        const { delayMs } = decision;
-        call.watch.reattempt({ kind: "retry", from: name, to: name, reason: failure.reason, delayMs });
-        const sleepsAt = clock.now();
         try {
-          await sleep(delayMs, clock, call.signal);
-        } finally {
-          call.waits.retryMs += clock.now() - sleepsAt;
+          return await run.begin();
+        } catch (thrown) {
+          failure = toGatewayError(thrown);
         }
+        if (call.signal.aborted) throw failure;
+        const delayMs = delayBeforeRetry(failure, call, attemptsOnTarget, call.targets.length - at - 1, options);
+        if (delayMs === undefined) break;
+        const name = targetName(target);
+        call.watch.reattempt({ kind: "retry", from: name, to: name, reason: failure.reason, delayMs });
+        await waitForRetry(delayMs, call, options.clock);
       }
     }
     throw failure ?? new GatewayError(ErrorReason.INTERNAL, "The model has no targets.");
   };
 }
 
-function nameOf({ provider, model }: Target): string {
-  return `${provider.name}/${model}`;
+/** How long to wait before the same target is asked again, ms; undefined where the next one is. Throws to give up. */
+function delayBeforeRetry(
+  error: GatewayError,
+  call: RoutedCall,
+  attemptsOnTarget: number,
+  targetsLeft: number,
+  { clock, random, retry }: AttemptOptions,
+): number | undefined {
+  const decision = decideRetry(
+    {
+      error,
+      attempts: call.attempts.length,
+      attemptsOnTarget,
+      targetsLeft,
+      remainingMs: call.deadline - clock.now(),
+      notIdempotent: call.handling?.notIdempotent === true,
+    },
+    retry,
+    random,
+  );
+  if (decision.action === "give-up") throw error;
+  return decision.action === "fail-over" ? undefined : decision.delayMs;
 }
 
-function describe(error: GatewayError, { provider, model }: Target): GatewayError {
-  return error.with({ provider: provider.name, model });
+async function waitForRetry(delayMs: number, call: RoutedCall, clock: Clock): Promise<void> {
+  const since = clock.now();
+  try {
+    await sleep(delayMs, clock, call.signal);
+  } finally {
+    call.waits.retryMs += clock.now() - since;
+  }
 }

@@ -13,7 +13,7 @@ export interface Routes {
 
 /** Finds where a call can go. Throws `MODEL_NOT_FOUND` naming the nearest names. */
 export function route(routes: Routes): Stage<Call, RoutedCall> {
-  return (next) => (call) => {
+  return (next) => async (call) => {
     for (const name of Object.keys(call.prompt.providerOptions)) {
       if (!routes.providers.has(name)) {
         const field = `prompt.provider_options[${JSON.stringify(name)}]`;
@@ -22,7 +22,7 @@ export function route(routes: Routes): Stage<Call, RoutedCall> {
         ]);
       }
     }
-    return next({ ...call, targets: resolve(call.prompt.model, routes) });
+    return await next({ ...call, targets: resolve(call.prompt.model, routes) });
   };
 }
 

@@ -36,6 +36,11 @@ export interface Target {
   readonly model: string;
 }
 
+/** As callers write it: `provider/model`. */
+export function targetName({ provider, model }: Target): string {
+  return `${provider.name}/${model}`;
+}
+
 /** A configured place to send calls to: a dialect, an address, a key and the connections. Must be closed. */
 export class Provider {
   readonly name: string;

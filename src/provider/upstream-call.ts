@@ -59,6 +59,11 @@ export class UpstreamCall {
   #refuse: ((error: GatewayError) => void) | undefined;
   #status = 0;
   #released = false;
+  #closed = false;
+  #body: ReturnType<typeof decompress> | undefined;
+  #stream: Stream | undefined;
+  /** What comes after the events that were told last. */
+  #failure: GatewayError | undefined;
   #decoder: Decoder | undefined;
   #waitedMs = 0;
   /** Instant since which the upstream is waited for. */
@@ -99,58 +104,80 @@ export class UpstreamCall {
   }
 
   /**
-   * The answer's events, up to its end, as they come. Throws a `GatewayError` for anything that is no whole answer. Leaving it
-   * early closes the upstream's socket. Call once.
+   * The answer's events that came since, up to its end; the first call sends the request. Undefined once there are no
+   * more. Throws a `GatewayError` for anything that is no whole answer. One call at a time.
    */
-  async *events(): AsyncGenerator<Batch> {
+  async next(): Promise<Batch | undefined> {
+    try {
+      if (this.#failure !== undefined) throw this.#failure;
+      if (this.#closed) return undefined;
+      if (this.#stream === undefined) {
+        const whole = await this.#open();
+        if (whole !== undefined) return whole;
+      }
+      const stream = this.#stream;
+      while (stream?.over === false) {
+        const { events, error } = await this.#read(stream);
+        if (events.length > 0) {
+          // What came before a frame that cannot be read is told first.
+          this.#failure = error;
+          return events;
+        }
+        if (error !== undefined) throw error;
+      }
+      this.close();
+      return undefined;
+    } catch (error) {
+      this.close();
+      throw error instanceof GatewayError ? error.reworded(this.#options.conceal) : error;
+    }
+  }
+
+  /** Nothing more is wanted: what is left of the exchange ends now, unless its connection is to be kept. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#body?.close();
+    if (!this.#released && this.#exchange?.over === false) this.#exchange.abort(ABANDONED);
+  }
+
+  /** Sends the request and reads the head of its answer; and the whole answer, unless it is a stream. */
+  async #open(): Promise<Batch | undefined> {
     this.#throwIfAborted();
     const { authorize, connections, dialect, clock, conceal, limits, model, mintCallId, request } = this.#options;
     const authorized = authorize === undefined ? request : await this.#unlessAborted(authorize(request));
     this.#throwIfAborted();
     const exchange = connections.send(authorized);
     this.#exchange = exchange;
-    let body: { read: Read; close: () => void } | undefined;
-    try {
-      this.#waits();
-      const head = await exchange.head();
-      this.#came();
-      this.#status = head.status;
-      if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
-      const succeeded = head.status >= 200 && head.status < 300;
-      if (!succeeded) {
-        const refusal = await this.#waitFor(readRefusal(exchange, head));
-        throw dialect.explain(head, conceal(refusal), clock.wallNow());
-      }
-      body = decompress(head.headers["content-encoding"], () => exchange.read());
-      this.#options.onHead();
-      const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
-      if (contentType.includes("html")) {
-        throw explainPage(head, conceal(await this.#waitFor(readStart(body.read))));
-      }
-      const whole = !isStream(contentType, this.#options.delivery);
-      const decoder = dialect.createDecoder({ model, whole, mintCallId });
-      this.#decoder = decoder;
-      if (!whole) {
-        const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
-        const stream = { exchange, read: body.read, parser, decoder, totalBytes: 0, endBy: undefined, over: false };
-        while (!stream.over) {
-          const { events, error } = await this.#next(stream);
-          if (events.length > 0) yield events;
-          if (error !== undefined) throw error;
-        }
-      } else {
-        this.#waits();
-        const bytes = await readAll(body.read, limits.maxResponseBytes);
-        this.#came();
-        const data = bytes.toString("utf8");
-        yield [...decoder.push({ data }), ...decoder.finish()];
-      }
-    } catch (error) {
-      throw error instanceof GatewayError ? error.reworded(conceal) : error;
-    } finally {
-      body?.close();
-      if (!this.#released && !exchange.over) exchange.abort(ABANDONED);
+    this.#waits();
+    const head = await exchange.head();
+    this.#came();
+    this.#status = head.status;
+    if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
+    const succeeded = head.status >= 200 && head.status < 300;
+    if (!succeeded) {
+      const refusal = await this.#waitFor(readRefusal(exchange, head));
+      throw dialect.explain(head, conceal(refusal), clock.wallNow());
     }
+    const body = decompress(head.headers["content-encoding"], () => exchange.read());
+    this.#body = body;
+    this.#options.onHead();
+    const contentType = String(head.headers["content-type"] ?? "").toLowerCase();
+    if (contentType.includes("html")) throw explainPage(head, conceal(await this.#waitFor(readStart(body.read))));
+    const whole = !isStream(contentType, this.#options.delivery);
+    const decoder = dialect.createDecoder({ model, whole, mintCallId });
+    this.#decoder = decoder;
+    if (!whole) {
+      const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
+      this.#stream = { exchange, read: body.read, parser, decoder, totalBytes: 0, endBy: undefined, over: false };
+      return undefined;
+    }
+    this.#waits();
+    const bytes = await readAll(body.read, limits.maxResponseBytes);
+    this.#came();
+    const events = [...decoder.push({ data: bytes.toString("utf8") }), ...decoder.finish()];
+    this.close();
+    return events;
   }
 
   #throwIfAborted(): void {
@@ -184,8 +211,8 @@ export class UpstreamCall {
     this.#waitsSince = undefined;
   }
 
-  /** Reads once. A function and not a generator: each of those costs every event a turn of its own. */
-  async #next(stream: Stream): Promise<Decoded> {
+  /** Reads once. */
+  async #read(stream: Stream): Promise<Decoded> {
     const { limits, clock } = this.#options;
     const { exchange, read, parser, decoder } = stream;
     if (decoder.finishing) stream.endBy ??= clock.now() + FINISH_GRACE_MS;

@@ -1,5 +1,5 @@
 import { create } from "@bufbuild/protobuf";
-import type { Call, Handler } from "../domain/call.ts";
+import type { Answer, Call, Handler, Rest } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { collect } from "../domain/collect.ts";
 import {
@@ -33,7 +33,7 @@ export interface CallPlan {
 /** A call that may run. `close` must be called, however it ends. */
 interface Admitted {
   readonly call: Call;
-  readonly events: () => AsyncIterable<Batch>;
+  readonly answer: () => Promise<Answer>;
   readonly close: () => void;
 }
 
@@ -61,7 +61,7 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
       watch.admitted(call);
       return {
         call,
-        events: () => plan.handle(call),
+        answer: () => plan.handle(call),
         close() {
           close();
           plan.leave();
@@ -76,19 +76,22 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
 
   return {
     async complete(request, context) {
-      const { events, close } = admit(request, "unary", context);
+      const { answer, close } = admit(request, "unary", context);
       try {
-        return await collect(events());
+        return await collect(await answer());
       } finally {
         close();
       }
     },
 
     async *stream(request, context) {
-      const { call, events: batches, close } = admit(request, "stream", context);
+      const { call, answer, close } = admit(request, "stream", context);
       let sequence = 0;
+      let rest: Rest | undefined;
       try {
-        for await (const events of batches()) {
+        const begun = await answer();
+        rest = begun.rest;
+        for (let events: Batch | undefined = begun.first; events !== undefined; events = await rest?.next()) {
           for (const event of events) {
             // A slow reader may be in the middle of a batch when its time is up.
             if (call.signal.aborted) throw toGatewayError(call.signal.reason);
@@ -97,6 +100,7 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
           }
         }
       } finally {
+        rest?.leave();
         close();
       }
     },

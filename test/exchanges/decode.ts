@@ -3,7 +3,7 @@
 import { collect } from "../../src/domain/collect.ts";
 import type { CompleteResponse } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
-import type { Batch, ChatEvent } from "../../src/domain/event.ts";
+import type { ChatEvent } from "../../src/domain/event.ts";
 import type { Dialect } from "../../src/provider/dialect.ts";
 import type { Frame } from "../../src/wire/frame.ts";
 import { createFrameParser, type Framing } from "../../src/wire/framing.ts";
@@ -47,26 +47,20 @@ export function decode(dialect: Dialect, exchange: Exchange, chunks: Iterable<Ui
 
 /** What was delivered, with an end put on where a failure left none. */
 export async function fold({ events }: Decoded): Promise<CompleteResponse> {
-  async function* whole(): AsyncGenerator<Batch> {
-    yield events;
-    if (events.at(-1)?.case !== "end") {
-      const end: ChatEvent = {
-        case: "end",
-        value: {
-          $typeName: "sluice.v1.StreamEnd",
-          requestId: "",
-          finishReason: 0,
-          providerFinishReason: "",
-          provider: "",
-          model: "",
-          providerResponseId: "",
-          attempts: [],
-        },
-      };
-      yield [end];
-    }
-  }
-  return await collect(whole());
+  const end: ChatEvent = {
+    case: "end",
+    value: {
+      $typeName: "sluice.v1.StreamEnd",
+      requestId: "",
+      finishReason: 0,
+      providerFinishReason: "",
+      provider: "",
+      model: "",
+      providerResponseId: "",
+      attempts: [],
+    },
+  };
+  return await collect({ first: events.at(-1)?.case === "end" ? events : [...events, end], rest: undefined });
 }
 
 /** Text, reasoning and calls of an answer, in the words of the recorded expectations. */

@@ -13,6 +13,7 @@ import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
+import { batchesOf } from "../support/batches.ts";
 import { unwatched } from "../support/unwatched.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
 
@@ -83,7 +84,7 @@ function start(model: string): { call: RoutedCall; events: AsyncIterator<ChatEve
     retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
     timeouts: { headersMs: 30_000, firstTokenMs: 30_000, idleMs: IDLE_MS, attemptMs: 24 * HOUR_MS },
   });
-  return { call, events: oneByOne(stage(call)) };
+  return { call, events: oneByOne(batchesOf(stage(call))) };
 }
 
 async function* oneByOne(batches: AsyncIterable<Batch>): AsyncGenerator<ChatEvent> {

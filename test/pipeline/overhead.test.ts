@@ -15,6 +15,7 @@ import { loadCatalogue } from "../../src/pricing/catalogue.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
+import { batchesOf } from "../support/batches.ts";
 import { unwatched } from "../support/unwatched.ts";
 import { answerWith } from "../upstream/raw.ts";
 import { createManualClock, type ManualClock } from "./manual-clock.ts";
@@ -110,7 +111,7 @@ async function start(
       }),
     ),
   );
-  return { batches: handle(call)[Symbol.asyncIterator](), ends };
+  return { batches: batchesOf(handle(call)), ends };
 }
 
 /** Reads to the end; `pause` is what the reader does with each batch. */

@@ -55,7 +55,11 @@ function routes(): Routes {
 }
 
 /** Targets of a call, as `provider/model`; or the error. */
-function find(model: string, providerOptions: Record<string, Record<string, number>> = {}, from = routes()): unknown {
+async function find(
+  model: string,
+  providerOptions: Record<string, Record<string, number>> = {},
+  from = routes(),
+): Promise<unknown> {
   const { prompt, attribution } = create(CompleteRequestSchema, {
     attribution: { feature: "test" },
     prompt: { model, providerOptions },
@@ -75,12 +79,12 @@ function find(model: string, providerOptions: Record<string, Record<string, numb
     watch: unwatched,
   };
   let found: unknown;
-  const handler = route(from)((routed) => {
+  const handler = route(from)(async (routed) => {
     found = routed.targets.map((target) => `${target.provider.name}/${target.model}`);
-    return (async function* () {})();
+    return { first: [], rest: undefined };
   });
   try {
-    handler(call);
+    await handler(call);
   } catch (error) {
     const { reason, message } = error as GatewayError;
     return [reason, message];
@@ -88,20 +92,20 @@ function find(model: string, providerOptions: Record<string, Record<string, numb
   return found;
 }
 
-test("takes a provider and a model of it", () => {
-  expect(find("openai/gpt-6")).toEqual(["openai/gpt-6"]);
+test("takes a provider and a model of it", async () => {
+  expect(await find("openai/gpt-6")).toEqual(["openai/gpt-6"]);
 });
 
-test("leaves slashes, colons and letters of the model as they are", () => {
-  expect(find("openai/accounts/x/Model:v1@2")).toEqual(["openai/accounts/x/Model:v1@2"]);
+test("leaves slashes, colons and letters of the model as they are", async () => {
+  expect(await find("openai/accounts/x/Model:v1@2")).toEqual(["openai/accounts/x/Model:v1@2"]);
 });
 
-test("takes an alias with its targets in order", () => {
-  expect(find("smart")).toEqual(["openai/gpt", "groq/llama"]);
+test("takes an alias with its targets in order", async () => {
+  expect(await find("smart")).toEqual(["openai/gpt", "groq/llama"]);
 });
 
-test("takes an alias before a provider of the same spelling", () => {
-  expect(find("openai/gpt")).toEqual(["groq/stand-in"]);
+test("takes an alias before a provider of the same spelling", async () => {
+  expect(await find("openai/gpt")).toEqual(["groq/stand-in"]);
 });
 
 test.each([
@@ -112,37 +116,37 @@ test.each([
   ],
   ["opnai/gpt-6", 'No model "opnai/gpt-6": no provider "opnai" is configured; did you mean "openai"?'],
   ["__proto__/x", 'No model "__proto__/x": no provider "__proto__" is configured; there are "openai", "groq".'],
-])("names the nearest for %s", (model, message) => {
-  expect(find(model)).toEqual([ErrorReason.MODEL_NOT_FOUND, message]);
+])("names the nearest for %s", async (model, message) => {
+  expect(await find(model)).toEqual([ErrorReason.MODEL_NOT_FOUND, message]);
 });
 
-test("says of a provider without a model what is missing, not that it is unknown", () => {
-  const [reason, said] = find("openai/") as [number, string];
+test("says of a provider without a model what is missing, not that it is unknown", async () => {
+  const [reason, said] = (await find("openai/")) as [number, string];
   expect(reason).toBe(ErrorReason.MODEL_NOT_FOUND);
   expect(said).not.toContain('no provider "openai" is configured');
 });
 
-test("shows no more than the start of a name that is long", () => {
-  const [reason, said] = find("x".repeat(10_000)) as [number, string];
+test("shows no more than the start of a name that is long", async () => {
+  const [reason, said] = (await find("x".repeat(10_000))) as [number, string];
   expect(reason).toBe(ErrorReason.MODEL_NOT_FOUND);
   expect(said.length).toBeLessThan(300);
 });
 
-test("says that there are no names where there are none", () => {
+test("says that there are no names where there are none", async () => {
   const empty = { providers: new Map(), aliases: new Map() };
-  expect(find("gpt", {}, empty)).toEqual([
+  expect(await find("gpt", {}, empty)).toEqual([
     ErrorReason.MODEL_NOT_FOUND,
     'No model "gpt": give an alias from the configuration or "provider/model"; there are none.',
   ]);
 });
 
-test("refuses options for a provider that is not configured", () => {
-  expect(find("openai/gpt-6", { opnai: { a: 1 } })).toEqual([
+test("refuses options for a provider that is not configured", async () => {
+  expect(await find("openai/gpt-6", { opnai: { a: 1 } })).toEqual([
     ErrorReason.INVALID_REQUEST,
     'prompt.provider_options["opnai"]: no provider of this name is configured; did you mean "openai"?',
   ]);
 });
 
-test("takes options for a configured provider that is not asked", () => {
-  expect(find("openai/gpt-6", { groq: { a: 1 } })).toEqual(["openai/gpt-6"]);
+test("takes options for a configured provider that is not asked", async () => {
+  expect(await find("openai/gpt-6", { groq: { a: 1 } })).toEqual(["openai/gpt-6"]);
 });

@@ -2,7 +2,6 @@ import { describe, expect, test } from "vitest";
 import { collect } from "../../src/domain/collect.ts";
 import { ErrorReason, FinishReason } from "../../src/domain/contract.ts";
 import { GatewayError } from "../../src/domain/error.ts";
-import type { Batch } from "../../src/domain/event.ts";
 import { AnthropicDecoder } from "../../src/provider/anthropic/decode.ts";
 
 type Data = Readonly<Record<string, unknown>>;
@@ -13,11 +12,11 @@ function decoderOf(whole: boolean): AnthropicDecoder {
 
 async function answerOf(whole: boolean, events: readonly Data[]) {
   const decoder = decoderOf(whole);
-  async function* batches(): AsyncGenerator<Batch> {
-    for (const event of events) yield decoder.push({ data: JSON.stringify(event) });
-    yield decoder.finish();
-  }
-  const { parts, finishReason, providerFinishReason, providerMetadata, usage } = await collect(batches());
+  const first = events.flatMap((event) => decoder.push({ data: JSON.stringify(event) })).concat(decoder.finish());
+  const { parts, finishReason, providerFinishReason, providerMetadata, usage } = await collect({
+    first,
+    rest: undefined,
+  });
   return {
     parts: parts.map(({ content, providerState, citations }) => ({
       ...content,

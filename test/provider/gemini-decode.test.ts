@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { collect } from "../../src/domain/collect.ts";
 import { type CompleteResponse, FinishReason } from "../../src/domain/contract.ts";
-import type { Batch } from "../../src/domain/event.ts";
 import { geminiFor } from "../../src/provider/gemini/index.ts";
 
 type Json = Record<string, unknown>;
@@ -25,12 +24,9 @@ async function answer(
   parts: readonly (readonly Json[])[],
   last: Json = { finishReason: "STOP" },
 ): Promise<CompleteResponse> {
-  async function* batches(): AsyncGenerator<Batch> {
-    const decoder = open();
-    for (const [n, of] of parts.entries()) yield decoder.push(chunk(of, n === parts.length - 1 ? last : {}));
-    yield decoder.finish();
-  }
-  return await collect(batches());
+  const decoder = open();
+  const events = parts.flatMap((of, n) => decoder.push(chunk(of, n === parts.length - 1 ? last : {})));
+  return await collect({ first: events.concat(decoder.finish()), rest: undefined });
 }
 
 const call = (functionCall: Json) => ({ functionCall });
