@@ -28,6 +28,7 @@ export {
   type CompleteRequest,
   CompleteRequestSchema,
   type CompleteResponse,
+  CompleteResponseSchema,
   GatewayService,
   type StreamEnd,
   type StreamRequest,

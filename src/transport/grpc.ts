@@ -2,7 +2,12 @@ import { Buffer } from "node:buffer";
 import { type DescMessage, type DescMethod, fromBinary, type MessageShape, toBinary } from "@bufbuild/protobuf";
 import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../domain/clock.ts";
-import { type StreamResponse, StreamResponseSchema } from "../domain/contract.ts";
+import {
+  type CompleteResponse,
+  CompleteResponseSchema,
+  type StreamResponse,
+  StreamResponseSchema,
+} from "../domain/contract.ts";
 import { invalidRequest, toGatewayError } from "../domain/error.ts";
 import type { BoundService, OnUnreadable, RpcContext } from "../service/context.ts";
 import type { TlsFiles } from "./address.ts";
@@ -11,6 +16,7 @@ import { toStatusBytes } from "./error-details.ts";
 import { hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
 import { type AnyCall, GrpcContext } from "./grpc-context.ts";
 import { nameRequest } from "./request-id.ts";
+import { createAnswerWriter } from "./write-answer.ts";
 import { writeDelta } from "./write-delta.ts";
 
 export interface GrpcDoorOptions {
@@ -107,8 +113,22 @@ function toDefinition(method: DescMethod): grpc.MethodDefinition<Buffer, AnyMess
 }
 
 function serializerOf(output: DescMessage): (message: AnyMessage) => Buffer {
-  if (output.typeName !== StreamResponseSchema.typeName) return (message) => asBuffer(toBinary(output, message));
-  return (message) => writeDelta(message as StreamResponse) ?? asBuffer(toBinary(output, message));
+  const write = writerOf(output);
+  return (message) => write?.(message) ?? asBuffer(toBinary(output, message));
+}
+
+/** What writes the usual messages of a kind for less; undefined for messages that are left to the library. */
+function writerOf({ typeName }: DescMessage): ((message: AnyMessage) => Buffer | undefined) | undefined {
+  switch (typeName) {
+    case StreamResponseSchema.typeName:
+      return (message) => writeDelta(message as StreamResponse);
+    case CompleteResponseSchema.typeName: {
+      const write = createAnswerWriter();
+      return (message) => write(message as CompleteResponse);
+    }
+    default:
+      return undefined;
+  }
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {
