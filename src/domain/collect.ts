@@ -52,12 +52,23 @@ export async function collect({ first, rest }: Answer): Promise<CompleteResponse
   if (end === undefined) {
     throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The answer ended before it was complete. Try again.");
   }
+  const { requestId, finishReason, providerFinishReason, usage, cost, provider, model, providerResponseId } = end;
+  const { attempts, providerMetadata } = end;
   return {
-    ...end,
     $typeName: "sluice.v1.CompleteResponse",
+    requestId,
     // Blocks open in the order of their index.
     parts: Array.from(blocks.values(), toPart),
+    finishReason,
+    providerFinishReason,
+    provider,
+    model,
+    providerResponseId,
+    attempts,
     logprobs,
+    ...(usage === undefined ? undefined : { usage }),
+    ...(cost === undefined ? undefined : { cost }),
+    ...(providerMetadata === undefined ? undefined : { providerMetadata }),
   };
 }
 

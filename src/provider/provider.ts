@@ -45,7 +45,8 @@ export function targetName({ provider, model }: Target): string {
 export class Provider {
   readonly name: string;
   readonly catalogueProvider: string | undefined;
-  readonly #url: URL;
+  readonly #host: string;
+  readonly #port: number;
   readonly #options: ProviderOptions;
   readonly #connections: Connections;
   readonly #basePath: string;
@@ -55,7 +56,8 @@ export class Provider {
     const url = new URL(options.baseUrl);
     this.name = options.name;
     this.catalogueProvider = options.catalogueProvider;
-    this.#url = url;
+    this.#host = url.hostname;
+    this.#port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
     this.#options = options;
     this.#basePath = url.pathname.replace(/\/+$/, "");
     this.#connections = new Connections(url.origin, options);
@@ -69,14 +71,7 @@ export class Provider {
 
   /** What telemetry says of an attempt at this model. */
   describe(model: string): AttemptTarget {
-    const { hostname, port, protocol } = this.#url;
-    return {
-      provider: this.name,
-      vendor: this.#options.vendor,
-      model,
-      host: hostname,
-      port: port === "" ? (protocol === "https:" ? 443 : 80) : Number(port),
-    };
+    return { provider: this.name, vendor: this.#options.vendor, model, host: this.#host, port: this.#port };
   }
 
   /** Connections now: with a request, without one; and requests that wait for one. */

@@ -1,10 +1,10 @@
 import {
   type Context,
+  INVALID_SPANID,
+  INVALID_TRACEID,
   ROOT_CONTEXT,
   type Span,
   type TextMapGetter,
-  type TextMapSetter,
-  trace,
 } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import type { Arrival } from "../domain/watch.ts";
@@ -16,20 +16,16 @@ const getter: TextMapGetter<Arrival> = {
   keys: () => ["traceparent", "tracestate"],
 };
 
-const setter: TextMapSetter<Record<string, string>> = {
-  set(headers, key, value) {
-    headers[key] = value;
-  },
-};
-
 /** The caller's trace; a new one where there is none, or none that can be read. */
 export function readTraceContext(arrival: Arrival): Context {
   return arrival.traceparent === undefined ? ROOT_CONTEXT : propagator.extract(ROOT_CONTEXT, arrival, getter);
 }
 
-/** Headers by which an upstream continues the span's trace. */
+/** Headers by which an upstream continues the span's trace, as W3C's Trace Context (version 00) has them. */
 export function traceHeaders(span: Span): Record<string, string> {
-  const headers: Record<string, string> = {};
-  propagator.inject(trace.setSpan(ROOT_CONTEXT, span), headers, setter);
-  return headers;
+  const { traceId, spanId, traceFlags, traceState } = span.spanContext();
+  if (traceId === INVALID_TRACEID || spanId === INVALID_SPANID) return {};
+  const traceparent = `00-${traceId}-${spanId}-${traceFlags < 16 ? "0" : ""}${traceFlags.toString(16)}`;
+  const tracestate = traceState?.serialize() ?? "";
+  return tracestate === "" ? { traceparent } : { traceparent, tracestate };
 }

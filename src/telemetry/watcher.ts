@@ -52,44 +52,7 @@ class Watch implements CallWatch {
   }
 
   attempt(target: AttemptTarget): AttemptWatch {
-    const { metrics } = this.#options;
-    const arrival = this.#arrival;
-    let span: AttemptSpan | undefined;
-    let series: AttemptSeries | undefined;
-    let seen = false;
-    const guard = this.#guard;
-    const call = this.#call;
-    guard(() => {
-      if (call !== undefined) span = this.#span?.attempt(call, target);
-      series = metrics.attempt(target);
-    });
-    const headers = (): Readonly<Record<string, string>> =>
-      this.#options.propagates ? ((span ?? this.#span)?.headers ?? {}) : {};
-    return {
-      get headers() {
-        let found: Readonly<Record<string, string>> = {};
-        guard(() => {
-          found = headers();
-        });
-        return found;
-      },
-      came(events: Batch, afterMs: number) {
-        guard(() => {
-          if (arrival.delivery === "stream") {
-            if (seen) series?.timePerOutputChunk.record(afterMs / 1000);
-            else span?.firstChunk(afterMs);
-            seen = true;
-          }
-          span?.came(events);
-        });
-      },
-      ended(end: AttemptEnd) {
-        guard(() => {
-          if (series !== undefined) metrics.attemptEnded(end, series);
-        });
-        guard(() => span?.ended(end));
-      },
-    };
+    return new WatchedAttempt(this.#options, this.#arrival, this.#call, this.#span, target);
   }
 
   reattempt(reattempt: Reattempt): void {
@@ -104,12 +67,71 @@ class Watch implements CallWatch {
     this.#guard(() => this.#span?.ended(end));
   }
 
-  /** Watching never fails a call. */
-  readonly #guard = (watch: () => void): void => {
-    try {
-      watch();
-    } catch (error) {
-      this.#options.onFault(error);
-    }
-  };
+  #guard(watch: () => void): void {
+    guard(this.#options, watch);
+  }
+}
+
+class WatchedAttempt implements AttemptWatch {
+  readonly #options: WatcherOptions;
+  readonly #streams: boolean;
+  /** Of the call; what continues its trace where the attempt has no span. */
+  readonly #parent: CallSpan | undefined;
+  #span: AttemptSpan | undefined;
+  #series: AttemptSeries | undefined;
+  #seen = false;
+
+  constructor(
+    options: WatcherOptions,
+    arrival: Arrival,
+    call: Admission | undefined,
+    parent: CallSpan | undefined,
+    target: AttemptTarget,
+  ) {
+    this.#options = options;
+    this.#streams = arrival.delivery === "stream";
+    this.#parent = parent;
+    guard(options, () => {
+      if (call !== undefined) this.#span = parent?.attempt(call, target);
+      this.#series = options.metrics.attempt(target);
+    });
+  }
+
+  get headers(): Readonly<Record<string, string>> {
+    let headers = NO_HEADERS;
+    if (!this.#options.propagates) return headers;
+    guard(this.#options, () => {
+      headers = (this.#span ?? this.#parent)?.headers ?? NO_HEADERS;
+    });
+    return headers;
+  }
+
+  came(events: Batch, afterMs: number): void {
+    guard(this.#options, () => {
+      if (this.#streams) {
+        if (this.#seen) this.#series?.timePerOutputChunk.record(afterMs / 1000);
+        else this.#span?.firstChunk(afterMs);
+        this.#seen = true;
+      }
+      this.#span?.came(events);
+    });
+  }
+
+  ended(end: AttemptEnd): void {
+    guard(this.#options, () => {
+      if (this.#series !== undefined) this.#options.metrics.attemptEnded(end, this.#series);
+    });
+    guard(this.#options, () => this.#span?.ended(end));
+  }
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = {};
+
+/** Watching never fails a call. */
+function guard({ onFault }: WatcherOptions, watch: () => void): void {
+  try {
+    watch();
+  } catch (error) {
+    onFault(error);
+  }
 }
