@@ -1,8 +1,8 @@
 import { parseArgs } from "node:util";
 import { type Config, emptyConfig, loadConfig } from "./config/load.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
+import { CATALOGUE_PROVIDERS } from "./models/catalogue-providers.ts";
 import { type PricedProvider, type Prices, pricedProviders, readPrices } from "./prices.ts";
-import { CATALOGUE_PROVIDERS } from "./pricing/catalogue-providers.ts";
 import type { KnownPrice, PriceQuery } from "./pricing/price-book.ts";
 import { showPrices, showShort } from "./pricing/show.ts";
 import { findNearest } from "./routing/nearest.ts";

@@ -1,5 +1,5 @@
+import { findCatalogueProvider } from "./models/catalogue-providers.ts";
 import { type Catalogue, loadCatalogue } from "./pricing/catalogue.ts";
-import { findCatalogueProvider } from "./pricing/catalogue-providers.ts";
 import { type PriceSetting, toPriceOverrides } from "./pricing/overrides.ts";
 import { createPriceBook, type PriceBook } from "./pricing/price-book.ts";
 import { findNearest } from "./routing/nearest.ts";

@@ -1,6 +1,6 @@
+import { explainUnknown, findNamed } from "../models/look-up.ts";
 import type { Catalogue } from "./catalogue.ts";
-import { CATALOGUE_PROVIDERS } from "./catalogue-providers.ts";
-import { findByName, type PriceOverride } from "./price-book.ts";
+import type { PriceOverride } from "./price-book.ts";
 import { findDiscount, findNanoUsd, findNanoUsdPerMillion, type RateName } from "./rates.ts";
 
 /** What the configuration says of a model's price: rates in USD for a million tokens. */
@@ -99,20 +99,9 @@ function toRates(setting: PriceSetting, problem: (key: string, message: string) 
 }
 
 function checkSameAs(name: string, { catalogue, findNearest }: OverrideContext, problem: (message: string) => void) {
-  const found = findByName(catalogue, name);
-  if (found === undefined) {
-    const nearest = findNearest(name, allNames(catalogue));
-    const hint = nearest.length === 0 ? "give it as provider/model" : `did you mean ${nearest.join(", ")}?`;
-    problem(`the catalogue has no model ${JSON.stringify(name)}; ${hint}`);
-  } else if (found.prices.length === 0) {
+  const found = findNamed(catalogue, name);
+  if (found === undefined) problem(explainUnknown(catalogue, name, findNearest));
+  else if (found.prices.length === 0) {
     problem(`the catalogue knows ${found.provider}/${found.id}, but no price of it`);
   }
-}
-
-/** Every model of the catalogue as `provider/model`, by its providers' names and those of presets. */
-function allNames(catalogue: Catalogue): string[] {
-  const presets = Object.entries(CATALOGUE_PROVIDERS).filter(([preset, id]) => id !== undefined && preset !== id);
-  return [...catalogue.providerIds.map((id) => [id, id] as const), ...presets].flatMap(([name, id = ""]) =>
-    catalogue.modelIds(id).map((model) => `${name}/${model}`),
-  );
 }

@@ -1,7 +1,7 @@
+import { findNamed, overridesOf, resolve } from "../models/look-up.ts";
+import { isSameModel } from "../models/names.ts";
 import { type Catalogue, type DatedPrice, priceAt } from "./catalogue.ts";
-import { CATALOGUE_PROVIDERS, splitRouted } from "./catalogue-providers.ts";
 import type { Price } from "./cost.ts";
-import { candidateNames, isSameModel } from "./names.ts";
 import type { Rates } from "./rates.ts";
 
 /** What an operator says of a price: rates, or whose price it is, or what is taken off the catalogue's. */
@@ -60,7 +60,7 @@ export function createPriceBook(options: {
     const key = `${query.provider}\n${query.catalogueProvider ?? ""}\n${models.join("\n")}`;
     let prices = remembered.get(key);
     if (prices === undefined) {
-      prices = resolve({ ...query, models });
+      prices = look({ ...query, models });
       const [oldest] = remembered.size < MAX_REMEMBERED ? [] : remembered.keys();
       if (oldest !== undefined) remembered.delete(oldest);
       remembered.set(key, prices);
@@ -68,13 +68,13 @@ export function createPriceBook(options: {
     return prices;
   }
 
-  function resolve({ provider, catalogueProvider, models }: PriceQuery): readonly KnownPrice[] {
-    const said = findOverrides(overrides, provider, models);
+  function look({ provider, catalogueProvider, models }: PriceQuery): readonly KnownPrice[] {
+    const said = overridesOf(overrides, provider, models);
     const rated = said.find(({ rates, sameAs }) => rates !== undefined || sameAs !== undefined);
     if (rated?.rates !== undefined) return [{ source: rated.source, rates: rated.rates, tiers: [], discount: 0 }];
     const found =
       rated?.sameAs !== undefined
-        ? findByName(catalogue, rated.sameAs)
+        ? findNamed(catalogue, rated.sameAs)
         : findModel(catalogue, catalogueProvider, models);
     if (found === undefined) return NO_PRICES;
     const discounted = said.find(({ discount }) => discount !== undefined);
@@ -89,38 +89,12 @@ export function createPriceBook(options: {
   return { history, find: (query) => priceAt(history(query), query.atMs) };
 }
 
-/** What was said of these models: by their names first, then by beginnings of names, the longest first. */
-function findOverrides(
-  overrides: readonly PriceOverride[],
-  provider: string,
-  models: readonly string[],
-): readonly PriceOverride[] {
-  const own = overrides.filter((override) => override.provider === provider);
-  const exact = models.flatMap((model) => own.filter((override) => override.model === model));
-  const beginnings = own
-    .filter(({ model }) => model.endsWith("*") && models.some((one) => one.startsWith(model.slice(0, -1))))
-    .sort((a, b) => b.model.length - a.model.length);
-  return [...exact, ...beginnings];
-}
-
 function findModel(catalogue: Catalogue, provider: string | undefined, models: readonly string[]) {
   if (provider === undefined) return undefined;
   const [surest = "", ...others] = models;
   for (const model of [surest, ...others.filter((other) => isSameModel(surest, other))]) {
-    for (const candidate of candidateNames(model)) {
-      const routed = splitRouted(provider, candidate);
-      const found = catalogue.findModel(routed.provider, routed.name);
-      if (found !== undefined) return found;
-    }
+    const found = resolve(catalogue, provider, model);
+    if (found !== undefined) return found;
   }
   return undefined;
-}
-
-/** Finds a model by `provider/model`, where the provider is one of the catalogue's or the name of a preset. */
-export function findByName(catalogue: Catalogue, name: string) {
-  const slash = name.indexOf("/");
-  if (slash < 0) return undefined;
-  const provider = name.slice(0, slash);
-  const known = Object.hasOwn(CATALOGUE_PROVIDERS, provider) ? CATALOGUE_PROVIDERS[provider] : provider;
-  return findModel(catalogue, known, [name.slice(slash + 1)]);
 }

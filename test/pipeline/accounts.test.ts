@@ -2,10 +2,10 @@
 import { create } from "@bufbuild/protobuf";
 import { describe, expect, test } from "vitest";
 import { AttemptOutcome, CompleteRequestSchema, ErrorReason, type Prompt } from "../../src/domain/contract.ts";
+import { findCatalogueProvider } from "../../src/models/catalogue-providers.ts";
 import { Accounts, type Billing } from "../../src/pipeline/account.ts";
 import { Delivered } from "../../src/pipeline/delivered.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
-import { findCatalogueProvider } from "../../src/pricing/catalogue-providers.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider, type Target } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";

@@ -1,6 +1,7 @@
-import type { Catalogue } from "./catalogue.ts";
-
-/** Who sets the prices of a preset's models; undefined where the catalogue has none, or nobody is paid. */
+/**
+ * Whose models a preset has, in the words of the catalogues of prices and of capabilities; undefined where they know
+ * nobody, or nobody is paid.
+ */
 export const CATALOGUE_PROVIDERS: Readonly<Record<string, string | undefined>> = {
   openai: "openai",
   "openai-responses": "openai",
@@ -32,9 +33,9 @@ export const CATALOGUE_PROVIDERS: Readonly<Record<string, string | undefined>> =
   lmstudio: undefined,
 };
 
-/** Finds who sets a provider's prices: by its preset, or where it has none by its address. */
+/** Finds whose models a provider has: by its preset, or where it has none by its address. */
 export function findCatalogueProvider(
-  catalogue: Catalogue,
+  catalogue: { findProvider(url: string): string | undefined },
   provider: { readonly preset: string | undefined; readonly baseUrl: string | undefined },
 ): string | undefined {
   const { preset, baseUrl } = provider;

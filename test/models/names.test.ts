@@ -1,8 +1,8 @@
 /** Names as providers report them, and the models of the catalogue that they mean. */
 import { describe, expect, test } from "vitest";
+import { CATALOGUE_PROVIDERS, findCatalogueProvider } from "../../src/models/catalogue-providers.ts";
+import { candidateNames } from "../../src/models/names.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
-import { CATALOGUE_PROVIDERS, findCatalogueProvider } from "../../src/pricing/catalogue-providers.ts";
-import { candidateNames } from "../../src/pricing/names.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { known } from "../../src/provider/registry.ts";
 
