@@ -5,9 +5,11 @@ import type { ProviderSettings } from "./config/providers.ts";
 import type { Settings } from "./config/settings.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
+import type { CapabilityBook } from "./models/capability-book.ts";
 import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
 import { observe } from "./pipeline/observe.ts";
+import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
 import type { Prices } from "./prices.ts";
 import { Provider, type Target } from "./provider/provider.ts";
@@ -21,6 +23,7 @@ export interface Plan {
   readonly providers: readonly ProviderSettings[];
   readonly models: Config["models"];
   readonly prices: Prices;
+  readonly capabilities: CapabilityBook;
 }
 
 /** A provider with all that it was made of, to see whether a reload changes it. */
@@ -39,7 +42,8 @@ export class Assembly implements CallPlan {
   #whenLeft: (() => void) | undefined;
 
   /** Takes over the providers of `previous` that are configured as before, with their connections. */
-  constructor({ settings, providers, models, prices }: Plan, clock: Clock, random: Random, previous?: Assembly) {
+  constructor(plan: Plan, clock: Clock, random: Random, previous?: Assembly) {
+    const { settings, providers, models, prices, capabilities } = plan;
     this.#made = new Map(
       providers.map((given) => [
         given.name,
@@ -50,6 +54,7 @@ export class Assembly implements CallPlan {
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
     const observed = observe(clock);
     const routed = route({ providers: this.providers, aliases: toAliases(models, this.providers) });
+    const qualified = qualify(capabilities);
     const attempted = attempt({
       clock,
       random,
@@ -62,7 +67,7 @@ export class Assembly implements CallPlan {
         attemptMs: settings.attemptTimeoutMs,
       },
     });
-    this.handle = observed(routed(attempted));
+    this.handle = observed(routed(qualified(attempted)));
   }
 
   enter(): void {

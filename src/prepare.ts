@@ -1,3 +1,4 @@
+import { readCapabilities } from "./capabilities.ts";
 import { type Config, emptyConfig, loadConfig } from "./config/load.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
 import {
@@ -10,6 +11,7 @@ import { processEnvironment } from "./config/secrets.ts";
 import { LOG_LEVELS, type Settings, toSettings } from "./config/settings.ts";
 import { type TelemetrySettings, toTelemetrySettings } from "./config/telemetry.ts";
 import { checkAddresses, readTls } from "./listening.ts";
+import type { CapabilityBook } from "./models/capability-book.ts";
 import { type Prices, pricedProviders, readPrices } from "./prices.ts";
 import { known } from "./provider/registry.ts";
 import type { TlsFiles } from "./transport/address.ts";
@@ -27,6 +29,7 @@ export interface Prepared {
   readonly models: Config["models"];
   readonly providers: readonly ProviderSettings[];
   readonly prices: Prices;
+  readonly capabilities: CapabilityBook;
   readonly telemetry: TelemetrySettings;
   readonly settings: Settings;
   readonly tls: TlsFiles | undefined;
@@ -43,6 +46,8 @@ export function prepare(args: ConfigArguments): Prepared {
   checkModels(config, new Set(Object.keys(config.providers)), problems);
   const priced = args.config === undefined ? providers : pricedProviders(config.providers);
   const prices = readPrices(config.prices, priced, problems);
+  const named = { providers: priced.map(({ name }) => name), catalogueProviders: prices.catalogueProviders };
+  const capabilities = readCapabilities(config.capabilities, named, problems);
   const telemetry = toTelemetrySettings(config, processEnvironment, problems);
   const level = args["log-level"];
   if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
@@ -52,5 +57,5 @@ export function prepare(args: ConfigArguments): Prepared {
   const settings = toSettings(config, { grpc: args.grpc, http: args.http, logLevel: level });
   const tls = readTls(config);
   checkAddresses({ settings, tls, insecure: args.insecure === true });
-  return { models: config.models, providers, prices, telemetry, settings, tls };
+  return { models: config.models, providers, prices, capabilities, telemetry, settings, tls };
 }

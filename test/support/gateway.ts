@@ -1,6 +1,7 @@
 /** Starts real gateways for tests: real sockets on free ports, configured by the same YAML as in production. */
 import { type Client, createClient } from "@connectrpc/connect";
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from "@connectrpc/connect-node";
+import { readCapabilities } from "../../src/capabilities.ts";
 import { parseConfig } from "../../src/config/load.ts";
 import { ConfigError, type Problem } from "../../src/config/problem.ts";
 import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
@@ -44,6 +45,8 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
   const providers = toProviderSettings(config, known, options.environment ?? {}, problems);
   checkModels(config, new Set(Object.keys(config.providers)), problems);
   const prices = readPrices(config.prices, pricedProviders(config.providers), problems);
+  const named = { providers: Object.keys(config.providers), catalogueProviders: prices.catalogueProviders };
+  const capabilities = readCapabilities(config.capabilities, named, problems);
   const telemetry = toTelemetrySettings(config, options.environment ?? {}, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const logged: Record<string, unknown>[] = [];
@@ -58,6 +61,7 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
     insecure: options.insecure ?? false,
     telemetry,
     prices,
+    capabilities,
     version: "0.0.0-test",
     log: createLog("debug", output),
     output,

@@ -1,5 +1,6 @@
 /** A configuration that was read again is traced and counted, whether it could be used or not. */
 import { expect, test } from "vitest";
+import { readCapabilities } from "../../src/capabilities.ts";
 import { emptyConfig } from "../../src/config/load.ts";
 import { toSettings } from "../../src/config/settings.ts";
 import { toTelemetrySettings } from "../../src/config/telemetry.ts";
@@ -11,6 +12,7 @@ const plan = {
   settings: toSettings(emptyConfig(), { grpc: undefined, http: undefined, logLevel: undefined }),
   telemetry: toTelemetrySettings(emptyConfig(), {}, []),
   prices: readPrices({}, [], []),
+  capabilities: readCapabilities({}, { providers: [], catalogueProviders: new Map() }, []),
   providers: [],
   models: {},
 };

@@ -34,10 +34,12 @@ export interface GatewayScript {
   readonly models?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly retry?: Readonly<Record<string, unknown>>;
+  readonly capabilities?: Readonly<Record<string, unknown>>;
 }
 
 /** The configuration as YAML: JSON is a part of it. */
-export function toYaml({ providers, models = {}, limits = QUICK_LIMITS, retry = QUICK_RETRY }: GatewayScript): string {
+export function toYaml(script: GatewayScript): string {
+  const { providers, models = {}, limits = QUICK_LIMITS, retry = QUICK_RETRY, capabilities = {} } = script;
   const each = <V, T>(record: Readonly<Record<string, V>>, to: (value: V) => T): Record<string, T> =>
     Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
   return JSON.stringify({
@@ -48,6 +50,7 @@ export function toYaml({ providers, models = {}, limits = QUICK_LIMITS, retry = 
     models: each(models, (targets) => ({ targets })),
     limits,
     retry,
+    capabilities,
   });
 }
 

@@ -43,8 +43,8 @@ export const ErrorReason = {
   NOT_IMPLEMENTED: 2,
 
   /**
-   * INVALID_ARGUMENT. The model's dialect or provider cannot do what a field
-   * asks for; leave it out or choose another model. Example: `top_k` at OpenAI.
+   * INVALID_ARGUMENT. The model, its dialect or its provider cannot do what a
+   * field asks for; leave it out or choose another model. Example: `top_k` at OpenAI.
    *
    * @generated from enum value: ERROR_REASON_FEATURE_UNSUPPORTED = 3;
    */

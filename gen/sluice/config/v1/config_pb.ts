@@ -13,7 +13,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLUBQoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIo0DCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESKAoGZ29vZ2xlGAkgASgLMhguc2x1aWNlLmNvbmZpZy52MS5Hb29nbGUSIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3Byb3BhZ2F0ZV90cmFjZSJKCgNBd3MSKAoGcmVnaW9uGAEgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDY0fSQSGQoHcHJvZmlsZRgCIAEoCUIIukgFcgMYgAEiewoGR29vZ2xlEisKB3Byb2plY3QYASABKAlCGrpIF3IVMhNeW2EtejAtOTouLV17MCw2NH0kEioKCGxvY2F0aW9uGAIgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDMyfSQSGAoQY3JlZGVudGlhbHNfZmlsZRgDIAEoCSJqCgVNb2RlbBI9Cgd0YXJnZXRzGAEgAygJQiy6SCmSASYIASIiciAyHl5bYS16MC05XVthLXowLTkuXy1dezAsNjN9Ly4rJBIiCghzdHJhdGVneRgCIAEoCUIQukgNcgtSAFIHY2FzY2FkZSKkBgoFUHJpY2USKwoFaW5wdXQYASABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASACIAQESLAoGb3V0cHV0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBEjAKCmNhY2hlX3JlYWQYAyABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAKIAQESMQoLY2FjaGVfd3JpdGUYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAOIAQESNAoOY2FjaGVfd3JpdGVfMWgYBSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASASIAQESLwoJcmVhc29uaW5nGAYgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgFiAEBEjEKC2lucHV0X2F1ZGlvGAcgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgGiAEBEjIKDG91dHB1dF9hdWRpbxgIIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIB4gBARIxCgtpbnB1dF9pbWFnZRgJIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABICIgBARIyCgxvdXRwdXRfaW1hZ2UYCiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAmIAQESMQoLcGVyX3JlcXVlc3QYCyABKAFCF7pIFBISGQAAAAAAACJAKQAAAAAAAAAASAqIAQESDwoHc2FtZV9hcxgMIAEoCRIuCghkaXNjb3VudBgNIAEoAUIXukgUEhIZAAAAAAAAWUApAAAAAAAAAABIC4gBAUIICgZfaW5wdXRCCQoHX291dHB1dEINCgtfY2FjaGVfcmVhZEIOCgxfY2FjaGVfd3JpdGVCEQoPX2NhY2hlX3dyaXRlXzFoQgwKCl9yZWFzb25pbmdCDgoMX2lucHV0X2F1ZGlvQg8KDV9vdXRwdXRfYXVkaW9CDgoMX2lucHV0X2ltYWdlQg8KDV9vdXRwdXRfaW1hZ2VCDgoMX3Blcl9yZXF1ZXN0QgsKCV9kaXNjb3VudCLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSKnBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEaUwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4uc2x1aWNlLmNvbmZpZy52MS5DYXBhYmlsaXRpZXM6AjgBIu8BCgZMaXN0ZW4SQwoEZ3JwYxgBIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSQwoEaHR0cBgCIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSIgoDdGxzGAMgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5UbHMSNwoMY29yc19vcmlnaW5zGAQgAygJQiG6SB6SARsiGXIXMhVeKFwqfGh0dHBzPzovL1teL10rKSQiVAoDVGxzEhoKCWNlcnRfZmlsZRgBIAEoCUIHukgEcgIQARIZCghrZXlfZmlsZRgCIAEoCUIHukgEcgIQARIWCg5jbGllbnRfY2FfZmlsZRgDIAEoCSKNAwoIUHJvdmlkZXISDgoGcHJlc2V0GAEgASgJEg8KB2RpYWxlY3QYAiABKAkSLgoIYmFzZV91cmwYAyABKAlCHLpIGXIXMhVeJHxeaHR0cHM/Oi8vW14/I0BdKyQSDwoHYXBpX2tleRgEIAEoCRI4CgdoZWFkZXJzGAUgAygLMicuc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSHAoLYXBpX3ZlcnNpb24YBiABKAlCB7pIBHICGEASFwoPbWF4X2Nvbm5lY3Rpb25zGAcgASgNEhwKD3Byb3BhZ2F0ZV90cmFjZRgIIAEoCEgAiAEBEigKBmdvb2dsZRgJIAEoCzIYLnNsdWljZS5jb25maWcudjEuR29vZ2xlEiIKA2F3cxgKIAEoCzIVLnNsdWljZS5jb25maWcudjEuQXdzGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9wcm9wYWdhdGVfdHJhY2UiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQinQMKDENhcGFiaWxpdGllcxIkCg5jb250ZXh0X3dpbmRvdxgBIAEoDUIHukgEKgIgAEgAiAEBEicKEW1heF9vdXRwdXRfdG9rZW5zGAIgASgNQge6SAQqAiAASAGIAQESNAoFaW5wdXQYAyADKAlCJbpIIpIBHxgBIhtyGVIEdGV4dFIFaW1hZ2VSBWF1ZGlvUgNwZGYSMAoGb3V0cHV0GAQgAygJQiC6SB2SARoYASIWchRSBHRleHRSBWltYWdlUgVhdWRpbxISCgV0b29scxgFIAEoCEgCiAEBEh4KEXN0cnVjdHVyZWRfb3V0cHV0GAYgASgISAOIAQESFgoJcmVhc29uaW5nGAcgASgISASIAQESFQoIc2FtcGxpbmcYCCABKAhIBYgBARIPCgdzYW1lX2FzGAkgASgJQhEKD19jb250ZXh0X3dpbmRvd0IUChJfbWF4X291dHB1dF90b2tlbnNCCAoGX3Rvb2xzQhQKEl9zdHJ1Y3R1cmVkX291dHB1dEIMCgpfcmVhc29uaW5nQgsKCV9zYW1wbGluZyLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -81,6 +81,14 @@ export type Config = Message<"sluice.config.v1.Config"> & {
    * @generated from field: sluice.config.v1.Telemetry telemetry = 8;
    */
   telemetry?: Telemetry | undefined;
+
+  /**
+   * What models can do, where the operator knows better than the catalogue: by
+   * `provider/model`, in the way of `prices`. Each field counts by itself.
+   *
+   * @generated from field: map<string, sluice.config.v1.Capabilities> capabilities = 9;
+   */
+  capabilities: { [key: string]: Capabilities };
 };
 
 /**
@@ -478,6 +486,86 @@ export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 7);
 
 /**
+ * What a model can do. Calls that ask for what it cannot are sent to another
+ * target, or refused; of what is not known, nothing is refused.
+ *
+ * @generated from message sluice.config.v1.Capabilities
+ */
+export type Capabilities = Message<"sluice.config.v1.Capabilities"> & {
+  /**
+   * Most tokens of a prompt. Prompts that surely have more are refused.
+   *
+   * @generated from field: optional uint32 context_window = 1;
+   */
+  contextWindow?: number | undefined;
+
+  /**
+   * Most tokens of an answer.
+   *
+   * @generated from field: optional uint32 max_output_tokens = 2;
+   */
+  maxOutputTokens?: number | undefined;
+
+  /**
+   * All that it reads: `text`, `image`, `audio`, `pdf`. What the list leaves out
+   * is refused.
+   *
+   * @generated from field: repeated string input = 3;
+   */
+  input: string[];
+
+  /**
+   * All that it answers with: `text`, `image`, `audio`. Only shown to callers.
+   *
+   * @generated from field: repeated string output = 4;
+   */
+  output: string[];
+
+  /**
+   * Whether it calls tools.
+   *
+   * @generated from field: optional bool tools = 5;
+   */
+  tools?: boolean | undefined;
+
+  /**
+   * Whether it answers in JSON that follows a schema.
+   *
+   * @generated from field: optional bool structured_output = 6;
+   */
+  structuredOutput?: boolean | undefined;
+
+  /**
+   * Whether it reasons, and can be told how much.
+   *
+   * @generated from field: optional bool reasoning = 7;
+   */
+  reasoning?: boolean | undefined;
+
+  /**
+   * Whether callers may set `temperature`, `top_p` and `top_k`.
+   *
+   * @generated from field: optional bool sampling = 8;
+   */
+  sampling?: boolean | undefined;
+
+  /**
+   * It can do what this model of the catalogue can, as `provider/model`; what
+   * else stands here comes first. For deployments and other names of one's own.
+   *
+   * @generated from field: string same_as = 9;
+   */
+  sameAs: string;
+};
+
+/**
+ * Describes the message sluice.config.v1.Capabilities.
+ * Use `create(CapabilitiesSchema)` to create a new message.
+ */
+export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 8);
+
+/**
  * Bounds. Each has a default that suits most.
  *
  * @generated from message sluice.config.v1.Limits
@@ -574,7 +662,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 8);
+  messageDesc(file_sluice_config_v1_config, 9);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -619,7 +707,7 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 9);
+  messageDesc(file_sluice_config_v1_config, 10);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -640,7 +728,7 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 10);
+  messageDesc(file_sluice_config_v1_config, 11);
 
 /**
  * What is traced and measured. The standard `OTEL_*` variables are obeyed too;
@@ -710,7 +798,7 @@ export type Telemetry = Message<"sluice.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 11);
+  messageDesc(file_sluice_config_v1_config, 12);
 
 /**
  * An OpenTelemetry collector, or whatever else speaks OTLP.
@@ -739,7 +827,7 @@ export type Otlp = Message<"sluice.config.v1.Otlp"> & {
  * Use `create(OtlpSchema)` to create a new message.
  */
 export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 12);
+  messageDesc(file_sluice_config_v1_config, 13);
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
@@ -769,5 +857,5 @@ export type RecordContent = Message<"sluice.config.v1.RecordContent"> & {
  * Use `create(RecordContentSchema)` to create a new message.
  */
 export const RecordContentSchema: GenMessage<RecordContent> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 13);
+  messageDesc(file_sluice_config_v1_config, 14);
 
