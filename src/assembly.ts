@@ -3,6 +3,7 @@ import type { Config } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { ProviderSettings } from "./config/providers.ts";
 import type { Settings } from "./config/settings.ts";
+import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
@@ -15,6 +16,7 @@ import type { Prices } from "./prices.ts";
 import { Provider, type Target } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { CallPlan } from "./service/gateway-service.ts";
+import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
 
 /** What a configuration decides about calls. A reload changes it for the calls that come after. */
@@ -37,6 +39,7 @@ export class Assembly implements CallPlan {
   readonly handle: Handler<Call>;
   readonly defaultDeadlineMs: number;
   readonly providers: ReadonlyMap<string, Provider>;
+  readonly directory: ModelDirectory;
   readonly #made: ReadonlyMap<string, Made>;
   #calls = 0;
   #whenLeft: (() => void) | undefined;
@@ -51,6 +54,13 @@ export class Assembly implements CallPlan {
       ]),
     );
     this.providers = new Map(Array.from(this.#made, ([name, { provider }]) => [name, provider]));
+    this.directory = createDirectory({
+      capabilities,
+      prices,
+      providers: [...this.providers.keys()],
+      aliases: models,
+      now: () => clock.wallNow(),
+    });
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
     const observed = observe(clock);
     const routed = route({ providers: this.providers, aliases: toAliases(models, this.providers) });

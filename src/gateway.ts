@@ -5,7 +5,7 @@ import type { Problem } from "./config/problem.ts";
 import type { Settings } from "./config/settings.ts";
 import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Clock, Random } from "./domain/clock.ts";
-import { ErrorReason, GatewayService } from "./domain/contract.ts";
+import { ErrorReason, GatewayService, ModelService } from "./domain/contract.ts";
 import { GatewayError } from "./domain/error.ts";
 import { checkAddresses } from "./listening.ts";
 import { openObserving } from "./observing.ts";
@@ -13,6 +13,7 @@ import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
 import { createGatewayService, reportUnreadable, warmUp } from "./service/gateway-service.ts";
 import { createHealthService, HealthState } from "./service/health.ts";
+import { createModelService } from "./service/model-service.ts";
 import { createReflectionServices } from "./service/reflection.ts";
 import type { Log, LogDestination } from "./telemetry/log.ts";
 import type { TlsFiles } from "./transport/address.ts";
@@ -93,15 +94,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     providers: () => assembly.providers,
   });
   const { watcher } = observing;
-  const health = new HealthState([GatewayService.typeName]);
+  const health = new HealthState([GatewayService.typeName, ModelService.typeName]);
   const services = [
     bind(
       GatewayService,
       createGatewayService({ calls, plan: () => assembly, clock, watcher }),
       reportUnreadable({ watcher }),
     ),
+    bind(ModelService, createModelService({ directory: () => assembly.directory })),
     bind(Health, createHealthService(health)),
-    ...createReflectionServices([GatewayService, Health]),
+    ...createReflectionServices([GatewayService, ModelService, Health]),
   ];
   warmUp();
 

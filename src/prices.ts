@@ -10,6 +10,8 @@ export interface Prices {
   readonly catalogue: Catalogue;
   /** By a provider's configured name, its name in the catalogue; without those that it has no prices of. */
   readonly catalogueProviders: ReadonlyMap<string, string>;
+  /** Models that the configuration has prices of, each as `provider/model`. */
+  readonly named: readonly string[];
 }
 
 export interface PricedProvider {
@@ -35,6 +37,7 @@ export function readPrices(
     catalogue,
     book: createPriceBook({ catalogue, overrides }),
     catalogueProviders: new Map(catalogueProviders),
+    named: Object.keys(settings).filter((name) => !name.endsWith("*")),
   };
 }
 

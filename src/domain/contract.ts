@@ -39,6 +39,16 @@ export {
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
 export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {
+  type ListModelsRequest,
+  ListModelsRequestSchema,
+  ListModelsResponseSchema,
+  Modality,
+  ModelPriceSchema,
+  ModelService,
+  type ModelTarget,
+  ModelTargetSchema,
+} from "../../gen/sluice/v1/model_service_pb.ts";
+export {
   type JsonSchemaFormat,
   type Prompt,
   ReasoningEffort,

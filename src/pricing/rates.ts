@@ -53,6 +53,11 @@ export function findDiscount(percent: number): number | undefined {
   return findScaled(percent, DISCOUNT_PLACES);
 }
 
+/** What is left of a rate after a discount, as `findDiscount` has it. */
+export function discounted(rate: number, discount: number): number {
+  return Math.round(rate - (rate / 1e8) * discount);
+}
+
 function findScaled(value: number, places: number): number | undefined {
   const [, whole = "", fraction = "", exponent = "0"] = /^(\d+)(?:\.(\d+))?(?:e([+-]\d+))?$/.exec(String(value)) ?? [];
   if (whole === "") return undefined;

@@ -1,6 +1,6 @@
 import { priceAt } from "./catalogue.ts";
 import type { KnownPrice } from "./price-book.ts";
-import { formatUsd, RATE_NAMES, type RateName, type Rates } from "./rates.ts";
+import { discounted, formatUsd, RATE_NAMES, type RateName, type Rates } from "./rates.ts";
 
 const LABELS: Readonly<Record<RateName, string>> = {
   input: "input",
@@ -62,7 +62,7 @@ function perRequest({ request }: Rates): number | undefined {
 
 /** As paid, with the discount taken off. */
 function usd(rate: number | undefined, discount: number): string | undefined {
-  return rate === undefined ? undefined : formatUsd(Math.round(rate - (rate / 1e8) * discount));
+  return rate === undefined ? undefined : formatUsd(discounted(rate, discount));
 }
 
 function whenOf({ from, between }: KnownPrice): string {

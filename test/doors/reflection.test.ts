@@ -65,6 +65,7 @@ describe.each(ways)("$version on the $door door", ({ version, door, service }) =
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
       "sluice.v1.GatewayService",
+      "sluice.v1.ModelService",
     ]);
   });
 
@@ -87,6 +88,7 @@ describe.each(ways)("$version on the $door door", ({ version, door, service }) =
 
   test.each([
     "sluice.v1.GatewayService",
+    "sluice.v1.ModelService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",
     "grpc.reflection.v1alpha.ServerReflection",
