@@ -19,7 +19,9 @@ export interface Billing {
   readonly servedModel: string;
   /** Reported so far. */
   readonly usage: Usage | undefined;
-  /** The report is the last word: the model was done. */
+  /** What the provider bills, where it reported that apart. */
+  readonly billed: Usage | undefined;
+  /** The reports are the last word: the model was done. */
   readonly usageIsFinal: boolean;
   readonly delivered: Delivered;
 }
@@ -51,7 +53,8 @@ export class Accounts {
       models: [billing.servedModel, model],
       atMs: this.#clock.wallNow(),
     });
-    return { usage, cost: price === undefined ? undefined : computeCost(price, usage) };
+    const counts = billing.usageIsFinal ? (billing.billed ?? usage) : usage;
+    return { usage, cost: price === undefined ? undefined : computeCost(price, counts) };
   }
 }
 

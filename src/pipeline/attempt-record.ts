@@ -93,6 +93,7 @@ export class AttemptRecord {
       status: upstream.status,
       servedModel: this.#servedModel,
       usage: upstream.usage,
+      billed: upstream.billed,
       usageIsFinal: upstream.finishing,
       delivered: this.#delivered,
     });

@@ -44,6 +44,8 @@ export interface Decoder {
   readonly ended: boolean;
   /** What was said so far of the answer's tokens. */
   readonly usage: Usage | undefined;
+  /** Tokens that the provider bills, where it says them apart from those that were used. */
+  readonly billed?: Usage | undefined;
   /** The model said that it is done; only usage and the like may follow. */
   readonly finishing: boolean;
 }

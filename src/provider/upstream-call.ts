@@ -78,6 +78,11 @@ export class UpstreamCall {
     return this.#decoder?.usage;
   }
 
+  /** Tokens that the provider bills, where it says them apart from those that were used. */
+  get billed(): Usage | undefined {
+    return this.#decoder?.billed;
+  }
+
   /** The model said that it is done. */
   get finishing(): boolean {
     return this.#decoder?.finishing === true;

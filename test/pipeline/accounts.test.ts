@@ -7,6 +7,7 @@ import { Accounts, type Billing } from "../../src/pipeline/account.ts";
 import { Delivered } from "../../src/pipeline/delivered.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
+import { cohere } from "../../src/provider/cohere/index.ts";
 import { Provider, type Target } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
 import { createSseParser } from "../../src/wire/sse.ts";
@@ -53,6 +54,7 @@ function settle(billing: Partial<Billing> & Pick<Billing, "target">) {
     ...cut,
     prompt: promptOf("Hello"),
     usage: undefined,
+    billed: undefined,
     usageIsFinal: false,
     delivered: new Delivered(),
     ...billing,
@@ -98,6 +100,16 @@ describe("an attempt that was cut off", () => {
     const { usage, cost } = settle({ target: gpt, usage: report, usageIsFinal: true, delivered: said("x".repeat(99)) });
     expect(usage).toEqual(report);
     expect([cost?.totalNanoUsd, cost?.estimated]).toEqual([7n * 2500n + 3n * 10_000n, false]);
+  });
+
+  test("costs what its provider bills once that is said, and shows what was used", () => {
+    const report = { $typeName: "sluice.v1.Usage" as const, estimated: false, inputTokens: 700, outputTokens: 30 };
+    const billed = { ...report, inputTokens: 7, outputTokens: 3 };
+    const { usage, cost } = settle({ target: gpt, usage: report, billed, usageIsFinal: true });
+    expect(usage).toEqual(report);
+    expect(cost?.totalNanoUsd).toBe(7n * 2500n + 3n * 10_000n);
+    const early = settle({ target: gpt, usage: report, billed, usageIsFinal: false });
+    expect(early.cost?.totalNanoUsd).toBe(700n * 2500n + 30n * 10_000n);
   });
 
   test("of a model that nobody prices has its tokens, and no cost", () => {
@@ -192,5 +204,27 @@ describe.skipIf(!available)("recorded streams, cut off after each event", () => 
   test("are counted within 5 % of what their providers reported", () => {
     expect(ends.filter(({ error }) => Math.abs(error) > 0.05).map(({ name }) => name)).toEqual(hidden);
     expect(ends.length - hidden.length).toBeGreaterThan(2);
+  });
+});
+
+describe.skipIf(!available)("recorded answers of Cohere", () => {
+  const price = { prompt: 2500n, answer: 10_000n };
+  const answers = readExchanges("cohere.v2.chat").filter(({ status }) => status === 200);
+
+  test.each(answers)("$name costs its billed units", (exchange) => {
+    const [, input, output] =
+      /"billed_units":\s*\{\s*"input_tokens":\s*(\d+),\s*"output_tokens":\s*(\d+)/.exec(
+        exchange.body.toString("utf8"),
+      ) ?? [];
+    const whole = exchange.body_format === "json";
+    const decoder = cohere.createDecoder({ model: "m", whole, mintCallId: String });
+    const frames = whole ? [{ data: exchange.body.toString("utf8") }] : framesOf(exchange);
+    for (const frame of frames) decoder.push(frame);
+    const { usage, billed } = decoder;
+    // Priced like a model whose rates are known, since some of Cohere's are not.
+    const settled = settle({ target: gpt, usage, billed, usageIsFinal: decoder.finishing });
+    expect(settled.usage).toEqual(usage);
+    expect(settled.cost?.inputNanoUsd).toBe(BigInt(input ?? -1) * price.prompt);
+    expect(settled.cost?.outputNanoUsd).toBe(BigInt(output ?? -1) * price.answer);
   });
 });

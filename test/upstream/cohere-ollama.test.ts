@@ -3,7 +3,8 @@ import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { text } from "node:stream/consumers";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
+import type { StreamResponse } from "../../src/domain/contract.ts";
+import { ask, startGateway, type TestGateway } from "../support/gateway.ts";
 import { type Delivery, run } from "./support.ts";
 
 interface Received {
@@ -127,3 +128,27 @@ test("a feature that Cohere lacks is refused before a byte leaves", async () => 
   const outcome = await run(gateway, "unary", "cohere/m", { prompt: { parallelToolCalls: false } });
   expect([outcome.code, outcome.reason, received]).toEqual(["InvalidArgument", "FEATURE_UNSUPPORTED", []]);
 });
+
+test.each(["unary", "stream"] as const)("a call of Cohere's costs what Cohere bills, %s", async (delivery) => {
+  const usage = {
+    tokens: { input_tokens: 500, output_tokens: 20 },
+    billed_units: { input_tokens: 8, output_tokens: 2 },
+  };
+  const events = cohereEvents.map((event) =>
+    event.type === "message-end" ? { type: event.type, delta: { finish_reason: "COMPLETE", usage } } : event,
+  );
+  const { gateway } = await serve("cohere", (response) => {
+    if (delivery === "unary") send(response, "application/json", JSON.stringify({ ...cohereWhole, usage }));
+    else send(response, "text/event-stream", events.map((event) => `data: ${JSON.stringify(event)}\n\n`).join(""));
+  });
+  const request = ask("cohere/command-a-03-2025");
+  const answer =
+    delivery === "unary" ? await gateway.client.complete(request) : await lastOf(gateway.client.stream(request));
+  expect([answer?.usage?.inputTokens, answer?.usage?.outputTokens]).toEqual([500, 20]);
+  expect([answer?.cost?.inputNanoUsd, answer?.cost?.outputNanoUsd]).toEqual([8n * 2500n, 2n * 10_000n]);
+});
+
+async function lastOf(stream: AsyncIterable<StreamResponse>) {
+  for await (const { event } of stream) if (event.case === "end") return event.value;
+  return undefined;
+}

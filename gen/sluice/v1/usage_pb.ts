@@ -106,6 +106,8 @@ export const UsageSchema: GenMessage<Usage> = /*@__PURE__*/
 
 /**
  * What a call cost, in billionths of a US dollar. The parts add up to the total.
+ * Computed from the usage or, where a provider reports what it bills apart from
+ * the tokens that were used (Cohere), from that.
  *
  * @generated from message sluice.v1.Cost
  */

@@ -8,7 +8,7 @@ import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from
 import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { readCitation, readLogprobs } from "./citations.ts";
 import { explainInAnswer, explainTimeout } from "./explain.ts";
-import { readUsage } from "./usage.ts";
+import { readBilled, readUsage } from "./usage.ts";
 import { toEvents } from "./whole.ts";
 
 export const DIALECT = "cohere";
@@ -42,6 +42,7 @@ export class CohereDecoder implements Decoder {
   #responseId = "";
   #finish: string | undefined;
   #usage: Usage | undefined;
+  #billed: Usage | undefined;
   #metadata: Record<string, unknown> | undefined;
 
   constructor(options: DecodeOptions) {
@@ -54,6 +55,10 @@ export class CohereDecoder implements Decoder {
 
   get usage(): Usage | undefined {
     return this.#usage;
+  }
+
+  get billed(): Usage | undefined {
+    return this.#billed;
   }
 
   get finishing(): boolean {
@@ -194,6 +199,7 @@ export class CohereDecoder implements Decoder {
 
   #end(finish: unknown, said: JsonRecord): void {
     this.#usage = readUsage(said.usage) ?? this.#usage;
+    this.#billed = readBilled(said.usage) ?? this.#billed;
     const billed = asRecord(asRecord(said.usage)?.billed_units);
     if (billed !== undefined) this.#metadata = { ...this.#metadata, billed_units: billed };
     if (finish === "ERROR" || asString(said.error) !== undefined) throw explainInAnswer(said);

@@ -3,7 +3,7 @@ import { asCount, asRecord } from "../json.ts";
 
 /**
  * Reads a usage object in the contract's sense. `tokens` counts what the model saw and wrote; `billed_units` is
- * another measure and no substitute. Tokens of pictures come beside `input_tokens`: 34 and 259, of which 267 were billed.
+ * another measure, see below. Tokens of pictures come beside `input_tokens`: 34 and 259, of which 267 were billed.
  * Reasoning is inside `output_tokens`. Source: API reference, "Chat", and recorded answers, 2026-11.
  */
 export function readUsage(value: unknown): Usage | undefined {
@@ -24,4 +24,17 @@ export function readUsage(value: unknown): Usage | undefined {
     ...(output === undefined ? {} : { outputTokens: output }),
     ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),
   };
+}
+
+/**
+ * Reads what is billed: the words of the prompt and of the answer, without those that Cohere puts around them, and
+ * without a discount for cached ones. Undefined where it does not say both. Source: API reference, "Chat", and
+ * recorded answers, 2026-11.
+ */
+export function readBilled(value: unknown): Usage | undefined {
+  const units = asRecord(asRecord(value)?.billed_units);
+  const inputTokens = asCount(units?.input_tokens);
+  const outputTokens = asCount(units?.output_tokens);
+  if (inputTokens === undefined || outputTokens === undefined) return undefined;
+  return { $typeName: "sluice.v1.Usage", estimated: false, inputTokens, outputTokens };
 }
