@@ -7,7 +7,7 @@ import type { DecodeOptions, Decoder } from "../dialect.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { explainInAnswer, isError } from "./explain.ts";
-import { readCitations, readLogprobs, readMetadata, readSearchResults } from "./extras.ts";
+import { readCitations, readImages, readLogprobs, readMetadata, readSearchResults } from "./extras.ts";
 import { ReasoningDetails } from "./reasoning-details.ts";
 import { readUsage } from "./usage.ts";
 
@@ -142,6 +142,10 @@ export class OpenAiChatDecoder implements Decoder {
     if (refusal !== undefined && refusal !== "") {
       this.#refused = true;
       this.#text(refusal, undefined, undefined);
+    }
+    for (const picture of readImages(delta.images)) {
+      this.#flushReasoning();
+      this.#blocks.media(picture);
     }
     for (const call of asArray(delta.tool_calls)) this.#toolCall(call);
     // The form before tools, still spoken by old models and servers.

@@ -7,6 +7,7 @@ import {
   type Part,
   Role,
   type ToolResult,
+  type ToolResultPart,
 } from "../../domain/contract.ts";
 import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
@@ -14,7 +15,7 @@ import { asArray, parseJson } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
 import { fieldOf, unsupported } from "../unsupported.ts";
 import { DIALECT } from "./decode.ts";
-import type { Quirks } from "./quirks.ts";
+import type { Feature, Quirks } from "./quirks.ts";
 import type { WireContentPart, WireMessage, WireToolCall } from "./wire-types.ts";
 
 export function encodeMessages(messages: readonly Message[], target: DialectTarget, quirks: Quirks): WireMessage[] {
@@ -28,7 +29,7 @@ export function encodeMessages(messages: readonly Message[], target: DialectTarg
       case Role.TOOL:
         return message.parts.map((part, n) => {
           if (part.content.case !== "toolResult") throw unsupported(`${field}.parts[${n}]`, target);
-          return encodeToolResult(part.content.value, `${field}.parts[${n}].tool_result`, target, quirks);
+          return encodeToolResult(part, part.content.value, `${field}.parts[${n}].tool_result`, target, quirks);
         });
       default:
         return [{ role: "user" as const, content: encodeContent(message.parts, field, target, quirks) }];
@@ -42,22 +43,26 @@ function encodeContent(
   field: string,
   target: DialectTarget,
   quirks: Quirks,
+  place: "prompt" | "answer" = "prompt",
 ): string | WireContentPart[] {
   const [first] = parts;
-  const marked = quirks.cacheControl && parts.some((part) => part.cacheBreakpoint !== undefined);
+  const mark = quirks.cacheMark(target.model, place);
+  const marked = mark !== undefined && parts.some((part) => part.cacheBreakpoint !== undefined);
   if (parts.length === 1 && first?.content.case === "text" && !marked) return first.content.value;
   const list = parts.map((part, n) => {
-    const encoded = encodePart(part, `${field}.parts[${n}]`, target, quirks);
-    return quirks.cacheControl && part.cacheBreakpoint !== undefined
-      ? { ...encoded, cache_control: { type: "ephemeral" } }
-      : encoded;
+    const encoded = encodePiece(part.content, `${field}.parts[${n}]`, target, quirks);
+    return part.cacheBreakpoint === undefined ? encoded : { ...encoded, ...mark };
   });
   if (quirks.textLists || list.some((part) => part.type !== "text")) return list;
   return list.map((part) => String(part.text)).join("\n");
 }
 
-function encodePart(part: Part, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
-  const { content } = part;
+function encodePiece(
+  content: Part["content"] | ToolResultPart["content"],
+  field: string,
+  target: DialectTarget,
+  quirks: Quirks,
+): WireContentPart {
   switch (content.case) {
     case "text":
       return { type: "text", text: content.value };
@@ -73,13 +78,18 @@ function encodePart(part: Part, field: string, target: DialectTarget, quirks: Qu
 }
 
 function encodeImage(image: Image, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
-  const byUri = image.source.case === "uri";
-  if (quirks.unsupported.has("image") || (byUri && quirks.unsupported.has("image.uri"))) {
-    throw unsupported(byUri ? `${field}.uri` : field, target, "send its bytes, leave it out or choose another model");
+  const lacks = (feature: Feature): boolean => quirks.unsupported.has(feature);
+  if (lacks("image")) throw unsupported(field, target);
+  if (image.source.case === "uri" && lacks("image.uri")) {
+    throw unsupported(`${field}.uri`, target, "send its bytes or choose another model");
   }
-  const url = image.source.case === "data" ? dataUri(image.mimeType, image.source.value) : (image.source.value ?? "");
   const detail = { [ImageDetail.LOW]: "low", [ImageDetail.HIGH]: "high" }[image.detail as number];
-  return { type: "image_url", image_url: { url, ...(detail === undefined ? {} : { detail }) } };
+  if (detail !== undefined && lacks("image.detail")) throw unsupported(`${field}.detail`, target);
+  return { type: "image_url", image_url: { url: urlOf(image), ...(detail === undefined ? {} : { detail }) } };
+}
+
+function urlOf({ source, mimeType }: Image): string {
+  return source.case === "data" ? dataUri(mimeType, source.value) : (source.value ?? "");
 }
 
 function encodeAudio(audio: Audio, field: string, target: DialectTarget, quirks: Quirks): WireContentPart {
@@ -109,6 +119,7 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
   const calls: WireToolCall[] = [];
   const reasoning: string[] = [];
   const details: unknown[] = [];
+  const images: WireContentPart[] = [];
   message.parts.forEach((part, n) => {
     const own = part.providerState?.dialect === DIALECT ? parseJson(part.providerState.data) : undefined;
     switch (part.content.case) {
@@ -129,12 +140,16 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
         reasoning.push(part.content.value.text);
         details.push(...asArray(own));
         break;
+      case "image":
+        if (!quirks.answerExtras) throw unsupported(`${field}.parts[${n}].image`, target);
+        images.push({ type: "image_url", image_url: { url: urlOf(part.content.value) } });
+        break;
       default:
         throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target);
     }
   });
   const encoded: WireMessage = { role: "assistant" };
-  const content = texts.length === 0 ? null : encodeContent(texts, field, target, quirks);
+  const content = texts.length === 0 ? null : encodeContent(texts, field, target, quirks, "answer");
   const thought = reasoning.join("");
   if (thought !== "" && quirks.reasoningField === "thinking-part") {
     const thinking: WireContentPart = { type: "thinking", thinking: [{ type: "text", text: thought }] };
@@ -144,21 +159,30 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
     encoded.content = content;
     if (thought !== "" && quirks.reasoningField !== undefined) encoded[quirks.reasoningField] = thought;
   }
-  if (details.length > 0 && quirks.reasoningField === "reasoning") encoded.reasoning_details = details;
+  // Others refuse messages with a field that they don't know (MiniMax, Groq; seen 2026).
+  if (details.length > 0 && quirks.answerExtras) encoded.reasoning_details = details;
+  if (images.length > 0) encoded.images = images;
   if (calls.length > 0) encoded.tool_calls = calls;
   return encoded;
 }
 
-function encodeToolResult(result: ToolResult, field: string, target: DialectTarget, quirks: Quirks): WireMessage {
-  const texts = result.parts.map((part, n) => {
-    if (part.content.case !== "text") {
-      throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target, "give the result as text");
-    }
-    return part.content.value;
+function encodeToolResult(
+  part: Part,
+  result: ToolResult,
+  field: string,
+  target: DialectTarget,
+  quirks: Quirks,
+): WireMessage {
+  const list = result.parts.map(({ content }, n): WireContentPart => {
+    const path = `${field}.parts[${n}]`;
+    if (content.case === "text" || quirks.toolMedia) return encodePiece(content, path, target, quirks);
+    throw unsupported(`${path}.${fieldOf(content.case)}`, target, "give the result as text");
   });
-  const content =
-    texts.length <= 1 || !quirks.textLists
-      ? texts.join("\n")
-      : texts.map((text): WireContentPart => ({ type: "text", text }));
+  const last = list.at(-1);
+  const mark = part.cacheBreakpoint === undefined ? undefined : quirks.cacheMark(target.model, "prompt");
+  if (last !== undefined && mark !== undefined) list[list.length - 1] = { ...last, ...mark };
+  const plain = list.every(({ type }) => type === "text") && mark === undefined;
+  const asText = plain && (list.length <= 1 || !quirks.textLists);
+  const content = asText ? list.map(({ text }) => String(text)).join("\n") : list;
   return { role: "tool", tool_call_id: result.callId, content };
 }

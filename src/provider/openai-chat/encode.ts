@@ -28,7 +28,10 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
   }
   if (prompt.tools.length > 0) {
     has("tools");
-    body.tools = prompt.tools.map(encodeTool);
+    body.tools = prompt.tools.map((tool, at) => {
+      if (tool.strict === true) has("tools.strict", `tools[${at}].strict`);
+      return encodeTool(tool, at);
+    });
   }
   if (prompt.toolChoice !== undefined) body.tool_choice = encodeToolChoice(prompt.toolChoice, quirks, has);
   if (prompt.parallelToolCalls !== undefined) {

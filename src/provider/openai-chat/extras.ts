@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import type { Citation, TokenLogprob } from "../../domain/contract.ts";
+import type { BlockKind } from "../../domain/event.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord } from "../json.ts";
 import { readToken } from "../openai-logprobs.ts";
 
@@ -10,6 +12,20 @@ export function readLogprobs(value: unknown): TokenLogprob[] {
   if (tokens.length > 0) return tokens.map(readToken);
   const values = asArray(logprobs.token_logprobs);
   return asArray(logprobs.tokens).map((token, at) => readToken({ token, logprob: values[at] }));
+}
+
+/** Pictures that the model made, by OpenRouter and gateways like it: their bytes in an address, or where they are. */
+export function readImages(value: unknown): BlockKind[] {
+  return asArray(value).flatMap((item): BlockKind[] => {
+    const url = asString(asRecord(asRecord(item)?.image_url)?.url);
+    if (url === undefined) return [];
+    const [, mimeType = "", data] = /^data:([^;,]+);base64,(.*)$/s.exec(url) ?? [];
+    const source =
+      data === undefined
+        ? ({ case: "uri", value: url } as const)
+        : ({ case: "data", value: Buffer.from(data, "base64") } as const);
+    return [{ case: "image", value: { $typeName: "sluice.v1.Image", source, mimeType, detail: 0 } }];
+  });
 }
 
 /** `annotations` of a message: the pages that a search model cites. */

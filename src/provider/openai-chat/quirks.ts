@@ -1,5 +1,6 @@
 import { ReasoningEffort } from "../../domain/contract.ts";
 import type { JsonRecord } from "../json.ts";
+import { breakpoint, takesBreakpoints } from "../openai-cache-marks.ts";
 import { effortWords } from "../openai-efforts.ts";
 
 /** What a server of this dialect may lack, in the contract's names below `prompt`. */
@@ -10,6 +11,7 @@ export type Feature =
   | "presence_penalty"
   | "logprobs"
   | "tools"
+  | "tools.strict"
   | "tool_choice.required"
   | "tool_choice.none"
   | "tool_choice.tool_name"
@@ -18,6 +20,7 @@ export type Feature =
   | "response_format.json_schema"
   | "image"
   | "image.uri"
+  | "image.detail"
   | "audio"
   | "file";
 
@@ -33,8 +36,12 @@ export interface Quirks {
   readonly askForUsage: boolean;
   /** Text may be a list of parts; where false, parts are joined by line feeds. */
   readonly textLists: boolean;
-  /** Marks for the prompt cache are sent as `cache_control`; elsewhere caching needs no marks. */
-  readonly cacheControl: boolean;
+  /** Field that marks a content part for the prompt cache; undefined where caching needs no marks, or takes none there. */
+  readonly cacheMark: (model: string, place: "prompt" | "answer") => JsonRecord | undefined;
+  /** Results of tools may hold what a user's message may; elsewhere they are text. */
+  readonly toolMedia: boolean;
+  /** Has fields of its own for what an earlier answer held: `reasoning_details` and `images`. */
+  readonly answerExtras: boolean;
   /** Field for an earlier turn's reasoning; undefined where the wire has no place for it. */
   readonly reasoningField: "reasoning_content" | "reasoning" | "thinking-part" | undefined;
   /** Body fields for each effort; an effort that is missing is not supported. */
@@ -56,6 +63,8 @@ function toggle(off: JsonRecord, on: JsonRecord): Record<number, JsonRecord> {
   return { [ReasoningEffort.NONE]: off, [ReasoningEffort.MEDIUM]: on };
 }
 
+const cacheControl = { cache_control: { type: "ephemeral" } };
+
 export const defaultQuirks: Quirks = {
   unsupported: new Set(),
   maxTokensField: "max_tokens",
@@ -63,7 +72,9 @@ export const defaultQuirks: Quirks = {
   requiredWord: "required",
   askForUsage: true,
   textLists: true,
-  cacheControl: false,
+  cacheMark: () => undefined,
+  toolMedia: false,
+  answerExtras: false,
   reasoningField: "reasoning_content",
   efforts: effortField,
   reasoningBudget: undefined,
@@ -75,7 +86,11 @@ function quirks(unsupported: readonly Feature[], more: Partial<Quirks> = {}): Qu
 }
 
 /** OpenAI refuses `max_tokens` on reasoning models and takes the newer field on all; it hides reasoning. */
-const openai = quirks(["top_k"], { maxTokensField: "max_completion_tokens", reasoningField: undefined });
+const openai = quirks(["top_k"], {
+  maxTokensField: "max_completion_tokens",
+  reasoningField: undefined,
+  cacheMark: (model, place) => (place === "prompt" && takesBreakpoints(model) ? breakpoint : undefined),
+});
 
 /** Quirks by preset. Sources: each provider's API reference and the recorded exchanges, 2026-11. */
 export const quirksByPreset: Readonly<Record<string, Quirks>> = {
@@ -104,7 +119,9 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
   fireworks: quirks(["audio", "file"]),
   openrouter: quirks([], {
     reasoningField: "reasoning",
-    cacheControl: true,
+    cacheMark: () => cacheControl,
+    toolMedia: true,
+    answerExtras: true,
     efforts: eachEffort((word) => ({ reasoning: { effort: word } })),
     reasoningBudget: (tokens) => ({ reasoning: { max_tokens: tokens } }),
     fileUri: (uri, filename) => ({ type: "file", file: { filename, file_data: uri } }),
@@ -120,7 +137,9 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
   moonshot: quirks(["top_k", "seed", "logprobs", "tool_choice.required", "tool_choice.tool_name", "audio", "file"], {
     efforts: toggle({ thinking: { type: "disabled" } }, { thinking: { type: "enabled" } }),
   }),
+  // With marks it caches for certain, without them by chance (Model Studio, "Context Cache", read 2026-11).
   alibaba: quirks(["file"], {
+    cacheMark: (_, place) => (place === "prompt" ? cacheControl : undefined),
     efforts: toggle({ enable_thinking: false }, { enable_thinking: true }),
     reasoningBudget: (tokens) =>
       tokens === 0 ? { enable_thinking: false } : { enable_thinking: true, thinking_budget: tokens },
@@ -129,11 +148,13 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
   ollama: quirks(
     [
       "top_k",
+      "tools.strict",
       "tool_choice.required",
       "tool_choice.none",
       "tool_choice.tool_name",
       "parallel_tool_calls",
       "image.uri",
+      "image.detail",
       "audio",
       "file",
     ],

@@ -5,7 +5,8 @@ import { setCount } from "../usage-count.ts";
 /**
  * Reads a usage object in the contract's sense: output includes reasoning. Cached tokens hide under four names:
  * `prompt_tokens_details.cached_tokens` (OpenAI and most), `cached_tokens` (Moonshot, Together), `num_cached_tokens`
- * (Mistral) and `prompt_cache_hit_tokens` (DeepSeek). Seen in recorded answers up to 2026-11.
+ * (Mistral) and `prompt_cache_hit_tokens` (DeepSeek); written ones under two: `cache_write_tokens` (OpenAI, OpenRouter) and
+ * `cache_creation_input_tokens` (Alibaba). Seen in recorded answers up to 2026-11; the last by Alibaba's docs.
  */
 export function readUsage(value: unknown): Usage | undefined {
   const usage = asRecord(value);
@@ -20,11 +21,12 @@ export function readUsage(value: unknown): Usage | undefined {
     asCount(usage.cached_tokens) ??
     asCount(usage.num_cached_tokens) ??
     asCount(usage.prompt_cache_hit_tokens);
+  const cacheWrite = asCount(inputDetails?.cache_write_tokens) ?? asCount(inputDetails?.cache_creation_input_tokens);
   // Assigned one by one: this runs for every call, and spreading objects of one field each costs ten times more.
   const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
   setCount(read, "inputTokens", input);
   setCount(read, "cacheReadTokens", cacheRead);
-  setCount(read, "cacheWriteTokens", asCount(inputDetails?.cache_write_tokens));
+  setCount(read, "cacheWriteTokens", cacheWrite);
   setCount(read, "outputTokens", withReasoning(input, output, reasoning, asCount(usage.total_tokens)));
   setCount(read, "reasoningTokens", reasoning);
   setCount(read, "inputAudioTokens", asCount(inputDetails?.audio_tokens));

@@ -12,6 +12,7 @@ import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
+import { breakpoint } from "../openai-cache-marks.ts";
 import { fieldOf, unsupported } from "../unsupported.ts";
 import type { Feature, Quirks } from "./quirks.ts";
 import { canReturn, readOwn } from "./state.ts";
@@ -60,7 +61,7 @@ function isMarked(part: Part, { quirks, target }: InputContext): boolean {
 }
 
 function marked(part: WireContentPart): WireContentPart {
-  return { ...part, prompt_cache_breakpoint: { mode: "explicit" } };
+  return { ...part, ...breakpoint };
 }
 
 function encodePiece(

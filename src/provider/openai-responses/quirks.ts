@@ -1,4 +1,5 @@
 import type { JsonRecord } from "../json.ts";
+import { takesBreakpoints } from "../openai-cache-marks.ts";
 import { DIALECT } from "./decode.ts";
 
 /** What a server of this dialect may lack, in the contract's names. */
@@ -26,16 +27,6 @@ export interface Quirks {
  * to reason.
  */
 const PLAIN_MODEL = /^(ft:|openai[./])?(gpt-3|gpt-4|gpt-oss|chatgpt-)|-chat\b/;
-
-/**
- * `prompt_cache_breakpoint` is for GPT-5.6 and later, `openai/gpt-5.6` at OpenRouter and `openai.gpt-5.6` at Bedrock too.
- * Source: OpenAI, "Prompt caching", read 2026-11; recorded exchanges.
- */
-function takesBreakpoints(model: string): boolean {
-  const [, major, minor] = /^(?:openai[./])?gpt-(\d+)(?:\.(\d+))?/.exec(model) ?? [];
-  const version = Number(major ?? 0) * 1000 + Number(minor ?? 0);
-  return version >= 5006;
-}
 
 export const defaultQuirks: Quirks = {
   stateName: DIALECT,
