@@ -256,6 +256,34 @@ describe("calls", () => {
   });
 });
 
+describe("pictures", () => {
+  const picture = { type: "image_generation_call", id: "ig_1", status: "completed", output_format: "webp" };
+  const item = { ...picture, result: Buffer.from("webp").toString("base64") };
+
+  test("come whole, and keep what the next turn needs beside their bytes", () => {
+    const said = [
+      ["begin", 0, "image"],
+      ["end", 0, "ig_1", JSON.stringify(picture)],
+      ["STOP", "completed"],
+    ];
+    const done = { type: "response.output_item.done", output_index: 0, item };
+    expect(told(stream([done]))).toEqual([["start", "asked", ""], ...said]);
+    const events = whole({ output: [item] });
+    expect(told(events)).toEqual([["start", "m", "resp_1"], ...said]);
+    expect(events[1]).toMatchObject({
+      value: { block: { value: { source: { value: Buffer.from("webp") }, mimeType: "image/webp" } } },
+    });
+  });
+
+  test("that were not made are kept as any tool's call", () => {
+    const failed = { ...picture, status: "failed", result: null };
+    expect(told(whole({ output: [failed] })).slice(1, 3)).toEqual([
+      ["begin", 0, "reasoning"],
+      ["end", 0, "ig_1", JSON.stringify(failed)],
+    ]);
+  });
+});
+
 test("a refusal is a text, and why the answer ended", () => {
   const item = message("msg_1", "", { content: [{ type: "refusal", refusal: "I cannot." }] });
   const delta = { type: "response.refusal.delta", output_index: 0, content_index: 0, delta: "I cannot." };

@@ -377,6 +377,20 @@ const wrong: readonly [field: string, prompt: JsonObject][] = [
   ],
 ];
 
+test("a picture goes back as the item that it was, with its bytes", () => {
+  const item = { type: "image_generation_call", id: "ig_1", status: "completed" };
+  const image = { data: DATA, mimeType: "image/png" };
+  const given = (state: JsonObject): JsonObject => {
+    const providerState = { dialect: "openai-responses", id: "ig_1", data: JSON.stringify(state) };
+    return { messages: [{ role: "ROLE_ASSISTANT", parts: [{ image, providerState }] }] };
+  };
+  expect(bodyOf({ prompt: given(item) })).toMatchObject({ input: [{ ...item, result: DATA }] });
+  expect(thrownBy({ prompt: given({ type: "item_reference", id: "msg_of_others" }) })).toEqual({
+    reason: ErrorReason.FEATURE_UNSUPPORTED,
+    field: "prompt.messages[0].parts[0].image",
+  });
+});
+
 test.each(wrong)("%s is wrong, and is said to be", (field, prompt) => {
   expect(thrownBy({ prompt })).toEqual({ reason: ErrorReason.INVALID_REQUEST, field });
 });

@@ -8,12 +8,13 @@ import {
   type ToolResult,
   type ToolResultPart,
 } from "../../domain/contract.ts";
-import { dataUri } from "../data-uri.ts";
+import { base64, dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
 import { breakpoint } from "../openai-cache-marks.ts";
 import { fieldOf, unsupported } from "../unsupported.ts";
+import { PICTURE_ITEM } from "./extras.ts";
 import type { Feature, Quirks } from "./quirks.ts";
 import { canReturn, readOwn } from "./state.ts";
 import type { WireContentPart, WireItem } from "./wire-types.ts";
@@ -158,9 +159,15 @@ function encodeAnswer(parts: readonly Part[], field: string, { target, quirks, s
       case "reasoning":
         if (own !== undefined && canReturn(own.data, stored)) items.push(own.data);
         return;
+      case "image": {
+        const { source } = part.content.value;
+        if (own?.data.type !== PICTURE_ITEM || source.case !== "data") break;
+        items.push({ ...own.data, result: base64(source.value) });
+        return;
+      }
       default:
-        throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target);
     }
+    throw unsupported(`${field}.parts[${n}].${fieldOf(part.content.case)}`, target);
   });
   return items;
 }

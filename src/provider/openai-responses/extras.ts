@@ -1,4 +1,6 @@
+import { Buffer } from "node:buffer";
 import type { Citation } from "../../domain/contract.ts";
+import type { BlockKind } from "../../domain/event.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord } from "../json.ts";
 
 /** Annotations of a text: pages by their address, files by their id. Kinds unknown here have neither: left out. */
@@ -20,6 +22,17 @@ export function readCitations(annotations: unknown): Citation[] {
       },
     ];
   });
+}
+
+export const PICTURE_ITEM = "image_generation_call";
+
+/** A picture that a hosted tool made; undefined for other items, and where it made none. */
+export function readPicture({ type, result, output_format: format }: JsonRecord): BlockKind | undefined {
+  const data = asString(result) ?? "";
+  if (type !== PICTURE_ITEM || data === "") return undefined;
+  const source = { case: "data", value: Buffer.from(data, "base64") } as const;
+  const mimeType = `image/${asString(format) || "png"}`;
+  return { case: "image", value: { $typeName: "sluice.v1.Image", source, mimeType, detail: 0 } };
 }
 
 /** Fields of a response beyond the common form that callers may want to see, in the wire's own words. */

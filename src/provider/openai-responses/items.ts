@@ -3,8 +3,8 @@ import { GatewayError } from "../../domain/error.ts";
 import type { BlockWriter } from "../blocks.ts";
 import { asArray, asRecord, asString, type JsonRecord } from "../json.ts";
 import { readToken } from "../openai-logprobs.ts";
-import { readCitations } from "./extras.ts";
-import { keepCall, keepText, keepWhole } from "./state.ts";
+import { readCitations, readPicture } from "./extras.ts";
+import { keepCall, keepPicture, keepText, keepWhole } from "./state.ts";
 
 /** A text, a refusal, reasoning or a call's arguments, and how much of it came so far. */
 interface Piece {
@@ -103,13 +103,21 @@ export class OutputItems {
       case "function_call":
         this.#callDone(open, item);
         break;
-      default: {
-        // What the provider's own tools did has no form in the contract: it is kept for the next turn.
-        const block = this.#blocks.begin("reasoning");
-        this.#blocks.state(block, keepWhole(this.#dialect, item));
-        this.#blocks.end(block);
-      }
+      default:
+        this.#hostedDone(item);
     }
+  }
+
+  /** What a tool of the provider's did: a picture, or what has no form in the contract and is kept for the next turn. */
+  #hostedDone(item: JsonRecord): void {
+    const picture = readPicture(item);
+    if (picture !== undefined) {
+      this.#blocks.media(picture, keepPicture(this.#dialect, item));
+      return;
+    }
+    const block = this.#blocks.begin("reasoning");
+    this.#blocks.state(block, keepWhole(this.#dialect, item));
+    this.#blocks.end(block);
   }
 
   /** All items of the answer, once more: some servers stream none, or leave them out here. */

@@ -24,6 +24,11 @@ export function keepText(dialect: string, item: JsonRecord, part: JsonRecord): P
   return keep(dialect, item, kept);
 }
 
+/** Its bytes are the part's. */
+export function keepPicture(dialect: string, { result: _result, ...item }: JsonRecord): ProviderState {
+  return keepWhole(dialect, item);
+}
+
 export function keepCall(dialect: string, item: JsonRecord): ProviderState | undefined {
   return keep(dialect, item, rest(item, CALL_FIELDS, { status: "completed" }) ?? {});
 }
