@@ -141,6 +141,7 @@ describe("what a server would pass over is refused", () => {
 
   test.each([
     ["ollama", { tools: [{ name: "a" }, { name: "b", strict: true }] }, "prompt.tools[1].strict"],
+    ["deepseek", { tools: [{ name: "a", strict: true }] }, "prompt.tools[0].strict"],
     ["ollama", user({ image: { ...png, detail: "IMAGE_DETAIL_LOW" } }), "prompt.messages[0].parts[0].image.detail"],
     ["ollama", user({ image: { uri: "https://example.com/a.png" } }), "prompt.messages[0].parts[0].image.uri"],
     ["deepseek", user({ image: { uri: "https://example.com/a.png" } }), "prompt.messages[0].parts[0].image"],

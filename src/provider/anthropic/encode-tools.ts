@@ -56,9 +56,14 @@ function encodeChoice(scope: Scope, thinks: boolean): JsonRecord | undefined {
 }
 
 /** Source: Claude API docs, "Extended thinking" and the migration guides of 5.1 and 5.5, read 2026-11. */
-function checkForced(field: string, { family, target }: Scope, thinks: boolean): void {
-  if (!family.forcedTools) throw unsupported(field, target, "leave it to the model or choose another model");
-  if (thinks) throw unsupported(field, target, "leave it to the model, or leave out prompt.reasoning");
+function checkForced(
+  field: string,
+  { family, target }: Scope,
+  thinks: boolean,
+  instead = "leave it to the model",
+): void {
+  if (!family.forcedTools) throw unsupported(field, target, `${instead} or choose another model`);
+  if (thinks) throw unsupported(field, target, `${instead}, or leave out prompt.reasoning`);
 }
 
 interface Form {
@@ -71,7 +76,7 @@ function encodeForm(scope: Scope, thinks: boolean): Form {
   switch (form?.case) {
     case "jsonObject": {
       const field = "prompt.response_format.json_object";
-      checkForced(field, scope, thinks);
+      checkForced(field, scope, thinks, scope.family.schemas ? "give a json_schema" : "leave it out");
       return { tool: responseTool("Answer with a JSON object.", { type: "object" }) };
     }
     case "jsonSchema":
@@ -87,7 +92,7 @@ function encodeSchema(form: JsonSchemaFormat, field: string, scope: Scope, think
   if (form.strict === true && !family.schemas) throw unsupported(`${field}.strict`, target);
   const loose = form.strict === false && family.forcedTools && !thinks;
   if (family.schemas && !loose) return { format: { type: "json_schema", schema: describeSchema(form, field) } };
-  checkForced(field, scope, thinks);
+  checkForced(field, scope, thinks, "leave it out");
   const schema = parseSchema(form.schemaJson, `${field}.schema_json`);
   return { tool: responseTool(form.description || "Answer in this form.", schema) };
 }

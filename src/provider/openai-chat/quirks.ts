@@ -107,7 +107,8 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
     reasoningField: "thinking-part",
     fileUri: (uri) => ({ type: "document_url", document_url: uri }),
   }),
-  deepseek: quirks(["top_k", "seed", "response_format.json_schema", "image", "audio", "file"], {
+  // Strict tools are for its beta address alone; this one passes over the wish (vercel/ai#19387, langchain#40029, 2026-08).
+  deepseek: quirks(["top_k", "seed", "tools.strict", "response_format.json_schema", "image", "audio", "file"], {
     textLists: false,
     efforts: {
       ...eachEffort((word) => ({ thinking: { type: "enabled" }, reasoning_effort: word })),
