@@ -55,6 +55,7 @@ const none = { choice: { case: "mode" as const, value: ToolChoiceMode.NONE } };
 const named = { choice: { case: "toolName" as const, value: "weather" } };
 const effort = (value: ReasoningEffort) => ({ reasoning: { amount: { case: "effort" as const, value } } });
 const budget = (value: number) => ({ reasoning: { amount: { case: "budgetTokens" as const, value } } });
+const anyObject = { responseFormat: { format: { case: "jsonObject" as const, value: {} } } };
 const schema = (more: object = {}) => ({
   responseFormat: {
     format: { case: "jsonSchema" as const, value: { schemaJson: '{"type":"object","b":1,"a":2}', ...more } },
@@ -282,6 +283,17 @@ describe("settings", () => {
         },
       },
     ],
+    [
+      "an object of any form, through a tool",
+      CLAUDE,
+      { ...anyObject, tools },
+      {
+        toolConfig: {
+          tools: [spec, { toolSpec: { ...response.toolSpec, inputSchema: { json: { type: "object" } } } }],
+          toolChoice: { any: {} },
+        },
+      },
+    ],
     ["a schema through a tool", NOVA, schema(), { toolConfig: { tools: [response], toolChoice: { any: {} } } }],
     [
       "a schema beside tools",
@@ -382,11 +394,18 @@ describe("what cannot be done is refused by its field:", () => {
     ["prompt.top_k", LLAMA, { topK: 5 }],
     ["prompt.parallel_tool_calls", NOVA, { tools, parallelToolCalls: false }],
     ["prompt.parallel_tool_calls", CLAUDE, { tools, parallelToolCalls: false, toolChoice: required }],
+    ["prompt.parallel_tool_calls", CLAUDE, { ...anyObject, tools, parallelToolCalls: false }],
+    ["prompt.parallel_tool_calls", "anthropic.claude-opus-4-7", { ...schema(), tools, parallelToolCalls: false }],
+    ["prompt.response_format.json_object", CLAUDE, { ...anyObject, ...budget(2048) }],
     ["prompt.tool_choice.mode", LLAMA, { tools, toolChoice: required }],
     ["prompt.tool_choice.tool_name", LLAMA, { tools, toolChoice: named }],
     ["prompt.tool_choice.mode", CLAUDE, { tools, toolChoice: none, messages: used }],
     ["prompt.tool_choice", NOVA, { ...schema(), tools, toolChoice: required }],
-    ["prompt.response_format.json_object", CLAUDE, { responseFormat: { format: { case: "jsonObject", value: {} } } }],
+    [
+      "prompt.response_format.json_object",
+      "meta.llama3-3-70b-instruct-v1:0",
+      { responseFormat: { format: { case: "jsonObject", value: {} } } },
+    ],
     ["prompt.response_format.json_schema", LLAMA, schema()],
     ["prompt.response_format.json_schema.strict", NOVA, schema({ strict: true })],
     ["prompt.response_format.json_schema", "anthropic.claude-sonnet-4-20250514-v1:0", { ...schema(), ...budget(1024) }],

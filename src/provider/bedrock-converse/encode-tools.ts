@@ -14,11 +14,13 @@ export function encodeTools(
   family: Family,
 ): { readonly toolConfig?: JsonRecord; readonly outputConfig?: JsonRecord } {
   const format = prompt.responseFormat?.format;
-  if (format?.case === "jsonObject") {
-    throw unsupported("prompt.response_format.json_object", target, "give a json_schema or choose another model");
-  }
   const schema = format?.case === "jsonSchema" ? format.value : undefined;
   const tools = prompt.tools.map(encodeTool);
+  if (format?.case === "jsonObject") {
+    // `outputConfig` wants all fields named: any object at all is for a tool.
+    const field = "prompt.response_format.json_object";
+    return { toolConfig: forceResponseTool(prompt, field, { inputSchema: ANY_OBJECT }, tools, target, family) };
+  }
   if (schema === undefined || family.schemas) {
     const toolConfig = encodeToolConfig(prompt, tools, messages, target, family);
     const outputConfig = schema === undefined ? undefined : encodeOutputConfig(schema);
@@ -27,7 +29,25 @@ export function encodeTools(
       ...(outputConfig === undefined ? {} : { outputConfig }),
     };
   }
-  return { toolConfig: forceResponseTool(prompt, schema, tools, target, family) };
+  const field = "prompt.response_format.json_schema";
+  if (schema.strict === true) throw unsupported(`${field}.strict`, target);
+  const { description } = schema;
+  const inputSchema = parseSchema(schema.schemaJson, `${field}.schema_json`);
+  return { toolConfig: forceResponseTool(prompt, field, { description, inputSchema }, tools, target, family) };
+}
+
+const ANY_OBJECT: JsonRecord = { type: "object" };
+
+/** The answer's form is a tool that the model must call. */
+export function answersByTool({ responseFormat }: Prompt, family: Family): boolean {
+  const form = responseFormat?.format.case;
+  return form === "jsonObject" || (form === "jsonSchema" && !family.schemas);
+}
+
+/** What an answer must be like. */
+interface ResponseForm {
+  readonly description?: string;
+  readonly inputSchema: JsonRecord;
 }
 
 type JsonSchema = NonNullable<
@@ -130,14 +150,13 @@ function encodeOutputConfig({ name, description, schemaJson }: JsonSchema): Json
 /** The model must call a tool, and the answer is one of them. */
 function forceResponseTool(
   prompt: Prompt,
-  schema: JsonSchema,
+  field: string,
+  { description, inputSchema }: ResponseForm,
   tools: readonly JsonRecord[],
   target: DialectTarget,
   family: Family,
 ): JsonRecord {
-  const field = "prompt.response_format.json_schema";
   if (!family.forcesTools) throw unsupported(field, target);
-  if (schema.strict === true) throw unsupported(`${field}.strict`, target);
   if (!family.reasonsFreely && asksForReasoning(prompt)) throw unsupported(field, target, NOT_BOTH);
   const choice = prompt.toolChoice?.choice;
   if (choice?.case === "toolName" || choice?.value === ToolChoiceMode.REQUIRED) {
@@ -146,8 +165,8 @@ function forceResponseTool(
   const response = {
     toolSpec: {
       name: RESPONSE_TOOL,
-      description: schema.description || "Gives the answer. Call it once, with the whole answer.",
-      inputSchema: { json: parseSchema(schema.schemaJson, `${field}.schema_json`) },
+      description: description || "Gives the answer. Call it once, with the whole answer.",
+      inputSchema: { json: inputSchema },
     },
   };
   const offered = choice?.value === ToolChoiceMode.NONE ? [] : tools;

@@ -5,7 +5,7 @@ import type { DialectTarget, EncodedRequest } from "../dialect.ts";
 import { asRecord, type JsonRecord } from "../json.ts";
 import { unsupported } from "../unsupported.ts";
 import { encodeMessages } from "./encode-messages.ts";
-import { encodeTools } from "./encode-tools.ts";
+import { answersByTool, encodeTools } from "./encode-tools.ts";
 import { type Family, findFamily } from "./quirks.ts";
 import type { WireRequestBody } from "./wire-types.ts";
 
@@ -67,7 +67,8 @@ function encodeAdditional(prompt: Prompt, target: DialectTarget, family: Family)
   // Several at once is what all models may do anyway.
   if (prompt.parallelToolCalls === false && prompt.tools.length > 0) {
     const choice = prompt.toolChoice?.choice;
-    const free = choice === undefined || choice.value === ToolChoiceMode.AUTO;
+    const unforced = choice === undefined || choice.value === ToolChoiceMode.AUTO;
+    const free = unforced && !answersByTool(prompt, family);
     if (family.oneCall === undefined || !free) throw unsupported("prompt.parallel_tool_calls", target);
     Object.assign(fields, family.oneCall);
   }
