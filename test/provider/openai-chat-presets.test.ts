@@ -136,6 +136,65 @@ describe("what an answer held beyond text", () => {
   });
 });
 
+describe("a spoken answer", () => {
+  const wav = Buffer.from("RIFF....WAVE");
+  const whole = { content: null, audio: { id: "audio_1", data: wav.toString("base64"), transcript: "Hi there." } };
+  const pieces = [
+    { role: "assistant", content: "", audio: { id: "audio_1", transcript: "Hi " } },
+    { audio: { data: Buffer.from("ab").toString("base64") } },
+    { audio: { transcript: "there." } },
+    { audio: { data: Buffer.from("c").toString("base64") } },
+    { audio: { expires_at: 5 } },
+  ];
+
+  async function streamed() {
+    const decoder = openAiChatFor("openai").createDecoder({ model: "m", whole: false, mintCallId: String });
+    const events = pieces.flatMap((delta, n) => {
+      const choice = { index: 0, delta, finish_reason: n === pieces.length - 1 ? "stop" : null };
+      return [...decoder.push({ data: JSON.stringify({ id: "r", model: "m", choices: [choice] }) })];
+    });
+    return await fold({ events: [...events, ...decoder.finish()], error: undefined });
+  }
+
+  const told = ({ parts }: Awaited<ReturnType<typeof fold>>) =>
+    parts.map(({ content, providerState }) => [
+      content.case === "audio" ? [content.value.mimeType, content.value.source.value?.toString()] : content.value,
+      providerState?.id,
+    ]);
+
+  test("comes out as words and one sound", async () => {
+    expect(told(await answered(whole))).toEqual([
+      ["Hi there.", "audio_1"],
+      [["audio/wav", wav.toString()], "audio_1"],
+    ]);
+    expect(told(await streamed())).toEqual([
+      ["Hi there.", "audio_1"],
+      [["audio/pcm", "abc"], "audio_1"],
+    ]);
+  });
+
+  test("goes back by its id, and to servers without sound not at all", async () => {
+    const again = followUp(await answered(whole));
+    expect((bodyOf(openAiChatFor("openai"), again).messages as JsonObject[]).at(-1)).toEqual({
+      role: "assistant",
+      content: null,
+      audio: { id: "audio_1" },
+    });
+    expect(() => openAiChatFor("groq").encode(again, { provider: "house", model: "m" }, "unary")).toThrow(
+      "prompt.messages[1].parts[1].audio",
+    );
+  });
+
+  test("of another dialect has no id here, and is refused", () => {
+    const audio = { data: wav.toString("base64"), mimeType: "audio/wav" };
+    const messages = [{ role: "ROLE_ASSISTANT", parts: [{ audio, providerState: { dialect: "gemini", id: "x" } }] }];
+    expect(refusalOf(openAiChatFor("openai"), { messages })).toEqual({
+      reason: ErrorReason.FEATURE_UNSUPPORTED,
+      fields: ["prompt.messages[0].parts[0].audio"],
+    });
+  });
+});
+
 describe("what a server would pass over is refused", () => {
   const user = (part: JsonObject): JsonObject => ({ messages: [{ role: "ROLE_USER", parts: [part] }] });
 

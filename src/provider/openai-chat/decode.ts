@@ -9,6 +9,7 @@ import { malformedAnswer, truncatedAnswer } from "../upstream-failure.ts";
 import { explainInAnswer, isError } from "./explain.ts";
 import { readCitations, readImages, readLogprobs, readMetadata, readSearchResults } from "./extras.ts";
 import { ReasoningDetails } from "./reasoning-details.ts";
+import { Spoken } from "./spoken.ts";
 import { readUsage } from "./usage.ts";
 
 /** Words of the wire for why the model stopped; `eos` is Together's. What is not here is OTHER. */
@@ -37,6 +38,7 @@ export class OpenAiChatDecoder implements Decoder {
   readonly #options: DecodeOptions;
   readonly #blocks = new BlockWriter();
   readonly #details = new ReasoningDetails();
+  readonly #spoken = new Spoken();
   /** Tool calls by the wire's index. */
   readonly #tools = new Map<number, OpenTool>();
   #lastToolKey = -1;
@@ -90,11 +92,10 @@ export class OpenAiChatDecoder implements Decoder {
 
   finish(): readonly ChatEvent[] {
     if (this.#ended) return [];
-    if (this.#finish === undefined || !this.#started) {
-      throw truncatedAnswer();
-    }
+    if (this.#finish === undefined || !this.#started) throw truncatedAnswer();
     this.#ended = true;
     this.#flushReasoning();
+    this.#endSpoken();
     const sources = readSearchResults(this.#searchResults);
     if (sources.length > 0) this.#blocks.prose("text", "", undefined, sources);
     this.#blocks.closeAll();
@@ -143,6 +144,7 @@ export class OpenAiChatDecoder implements Decoder {
       this.#refused = true;
       this.#text(refusal, undefined, undefined);
     }
+    if (delta.audio !== undefined) this.#text(this.#spoken.add(delta.audio), undefined, undefined);
     for (const picture of readImages(delta.images)) {
       this.#flushReasoning();
       this.#blocks.media(picture);
@@ -219,6 +221,15 @@ export class OpenAiChatDecoder implements Decoder {
   #flushReasoning(): void {
     const details = this.#details.take();
     if (details !== undefined) this.#blocks.reasoningState(state("", details));
+  }
+
+  /** The words and the sound of them have the same state: in the next turn, it stands for both. */
+  #endSpoken(): void {
+    const sound = this.#spoken.take();
+    if (sound === undefined) return;
+    const spoken = this.#spoken.id === "" ? undefined : state(this.#spoken.id, "");
+    this.#blocks.endProse(spoken);
+    this.#blocks.media(sound, spoken);
   }
 
   #finishReason(word: string): FinishReason {

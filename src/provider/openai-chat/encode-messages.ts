@@ -120,7 +120,11 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
   const reasoning: string[] = [];
   const details: unknown[] = [];
   const images: WireContentPart[] = [];
+  const sound = message.parts.find(({ content }) => content.case === "audio")?.providerState;
+  const spoken = sound?.dialect === DIALECT && !quirks.unsupported.has("audio") ? sound.id : "";
   message.parts.forEach((part, n) => {
+    // The provider knows by its id what was said, words and all.
+    if (spoken !== "" && part.providerState?.id === spoken) return;
     const own = part.providerState?.dialect === DIALECT ? parseJson(part.providerState.data) : undefined;
     switch (part.content.case) {
       case "text":
@@ -162,6 +166,7 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
   // Others refuse messages with a field that they don't know (MiniMax, Groq; seen 2026).
   if (details.length > 0 && quirks.answerExtras) encoded.reasoning_details = details;
   if (images.length > 0) encoded.images = images;
+  if (spoken !== "") encoded.audio = { id: spoken };
   if (calls.length > 0) encoded.tool_calls = calls;
   return encoded;
 }
