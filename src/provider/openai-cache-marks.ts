@@ -8,5 +8,5 @@ export function takesBreakpoints(model: string): boolean {
   return version >= 5006;
 }
 
-/** Marks a content part as the end of what is worth caching. */
-export const breakpoint = { prompt_cache_breakpoint: { mode: "explicit" } };
+/** What a content part that ends a prefix worth caching has more. */
+export const BREAKPOINT = { prompt_cache_breakpoint: { mode: "explicit" } };

@@ -1,6 +1,6 @@
 import { ReasoningEffort } from "../../domain/contract.ts";
 import type { JsonRecord } from "../json.ts";
-import { breakpoint, takesBreakpoints } from "../openai-cache-marks.ts";
+import { BREAKPOINT, takesBreakpoints } from "../openai-cache-marks.ts";
 import { effortWords } from "../openai-efforts.ts";
 
 /** What a server of this dialect may lack, in the contract's names below `prompt`. */
@@ -89,7 +89,7 @@ function quirks(unsupported: readonly Feature[], more: Partial<Quirks> = {}): Qu
 const openai = quirks(["top_k"], {
   maxTokensField: "max_completion_tokens",
   reasoningField: undefined,
-  cacheMark: (model, place) => (place === "prompt" && takesBreakpoints(model) ? breakpoint : undefined),
+  cacheMark: (model, place) => (place === "prompt" && takesBreakpoints(model) ? BREAKPOINT : undefined),
 });
 
 /** Quirks by preset. Sources: each provider's API reference and the recorded exchanges, 2026-11. */

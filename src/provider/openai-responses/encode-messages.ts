@@ -12,7 +12,7 @@ import { base64, dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord } from "../json.ts";
 import { encodeInputAudio } from "../openai-audio.ts";
-import { breakpoint } from "../openai-cache-marks.ts";
+import { BREAKPOINT } from "../openai-cache-marks.ts";
 import { fieldOf, unsupported } from "../unsupported.ts";
 import { PICTURE_ITEM } from "./extras.ts";
 import type { Feature, Quirks } from "./quirks.ts";
@@ -62,7 +62,7 @@ function isMarked(part: Part, { quirks, target }: InputContext): boolean {
 }
 
 function marked(part: WireContentPart): WireContentPart {
-  return { ...part, ...breakpoint };
+  return { ...part, ...BREAKPOINT };
 }
 
 function encodePiece(
