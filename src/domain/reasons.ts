@@ -44,10 +44,15 @@ export interface ReasonRow {
   readonly mayRetry: boolean;
   /** Another target may be asked. */
   readonly mayFailOver: boolean;
+  /**
+   * Counts against the target's health. Not what the request or its caller caused, nor limits and keys: these say until
+   * when, or for whom, the target must not be asked.
+   */
+  readonly blamesTarget: boolean;
 }
 
-function row(code: Code, httpStatus: number, mayRetry: boolean, mayFailOver: boolean): ReasonRow {
-  return { code, httpStatus, mayRetry, mayFailOver };
+function row(code: Code, httpStatus: number, mayRetry: boolean, mayFailOver: boolean, blamesTarget = false): ReasonRow {
+  return { code, httpStatus, mayRetry, mayFailOver, blamesTarget };
 }
 
 /**
@@ -75,15 +80,15 @@ const table: Readonly<Record<KnownReason, ReasonRow>> = {
   [ErrorReason.UPSTREAM_RATE_LIMITED]: row(Code.RESOURCE_EXHAUSTED, 429, true, true),
   [ErrorReason.UPSTREAM_QUOTA_EXHAUSTED]: row(Code.RESOURCE_EXHAUSTED, 429, false, true),
   [ErrorReason.UPSTREAM_REQUEST_TOO_LARGE]: row(Code.RESOURCE_EXHAUSTED, 429, false, true),
-  [ErrorReason.UPSTREAM_OVERLOADED]: row(Code.UNAVAILABLE, 503, true, true),
-  [ErrorReason.UPSTREAM_ERROR]: row(Code.UNAVAILABLE, 503, true, true),
-  [ErrorReason.UPSTREAM_UNREACHABLE]: row(Code.UNAVAILABLE, 503, true, true),
-  [ErrorReason.UPSTREAM_TLS_FAILED]: row(Code.UNAVAILABLE, 503, false, true),
+  [ErrorReason.UPSTREAM_OVERLOADED]: row(Code.UNAVAILABLE, 503, true, true, true),
+  [ErrorReason.UPSTREAM_ERROR]: row(Code.UNAVAILABLE, 503, true, true, true),
+  [ErrorReason.UPSTREAM_UNREACHABLE]: row(Code.UNAVAILABLE, 503, true, true, true),
+  [ErrorReason.UPSTREAM_TLS_FAILED]: row(Code.UNAVAILABLE, 503, false, true, true),
   // A target that is silent once is left at once: waiting again could take the whole deadline.
-  [ErrorReason.UPSTREAM_TIMEOUT]: row(Code.UNAVAILABLE, 503, false, true),
-  [ErrorReason.UPSTREAM_TRUNCATED]: row(Code.UNAVAILABLE, 503, true, true),
-  [ErrorReason.UPSTREAM_MALFORMED]: row(Code.UNAVAILABLE, 503, true, true),
-  [ErrorReason.UPSTREAM_REDIRECTED]: row(Code.UNAVAILABLE, 503, false, true),
+  [ErrorReason.UPSTREAM_TIMEOUT]: row(Code.UNAVAILABLE, 503, false, true, true),
+  [ErrorReason.UPSTREAM_TRUNCATED]: row(Code.UNAVAILABLE, 503, true, true, true),
+  [ErrorReason.UPSTREAM_MALFORMED]: row(Code.UNAVAILABLE, 503, true, true, true),
+  [ErrorReason.UPSTREAM_REDIRECTED]: row(Code.UNAVAILABLE, 503, false, true, true),
   [ErrorReason.UPSTREAM_RESPONSE_TOO_LARGE]: row(Code.UNAVAILABLE, 503, false, true),
   [ErrorReason.UPSTREAM_INVALID_GENERATION]: row(Code.UNAVAILABLE, 503, false, true),
 };
