@@ -12,6 +12,10 @@ export interface BreakerOptions {
   readonly windowMs: number;
   /** First time for which it stays open, ms; doubles with each further one. Half to all of it, at random. */
   readonly openMs: number;
+  /**
+   * Longest time for which it stays open, ms. Half of it until the trouble has lasted for as long as this, and then half
+   * of the trouble's time: who was down for a minute is back within half a minute.
+   */
   readonly maxOpenMs: number;
   /** After being closed for so long, the next opening is a first one again, ms. */
   readonly forgiveAfterMs: number;
@@ -72,6 +76,8 @@ export class Breaker {
   #inARow = 0;
   /** Times that it opened in a row, without having been closed for long. */
   #openings = 0;
+  /** When the first of these was. */
+  #troubleSince = 0;
   #closedAt = Number.NEGATIVE_INFINITY;
   #probeAt = Number.NEGATIVE_INFINITY;
   #probing = false;
@@ -188,6 +194,7 @@ export class Breaker {
   #open(why: string): void {
     const now = this.#clock.now();
     if (this.#state === "closed" && now - this.#closedAt >= this.#options.forgiveAfterMs) this.#openings = 0;
+    if (this.#openings === 0) this.#troubleSince = now;
     this.#openings++;
     this.#probeAt = now + this.#waitMs();
     this.#probing = false;
@@ -207,7 +214,9 @@ export class Breaker {
 
   #waitMs(): number {
     const { openMs, maxOpenMs } = this.#options;
-    return Math.min(maxOpenMs, openMs * 2 ** (this.#openings - 1)) * (0.5 + this.#random() / 2);
+    const troubleMs = this.#clock.now() - this.#troubleSince;
+    const longestMs = Math.min(maxOpenMs, Math.max(maxOpenMs, troubleMs) / 2);
+    return Math.min(longestMs, openMs * 2 ** (this.#openings - 1)) * (0.5 + this.#random() / 2);
   }
 
   #move(to: BreakerState, why: string): void {

@@ -4,6 +4,7 @@ import { ErrorReason } from "../../src/domain/contract.ts";
 import { reasonRow } from "../../src/domain/reasons.ts";
 import { BREAKER_DEFAULTS, Breaker, type BreakerOptions, type Transition } from "../../src/routing/breaker.ts";
 import { createManualClock, type ManualClock } from "../pipeline/manual-clock.ts";
+import { createRandom } from "./random.ts";
 
 const { UNSPECIFIED: SUCCESS, UPSTREAM_ERROR, UPSTREAM_TIMEOUT, CANCELLED } = ErrorReason;
 
@@ -146,7 +147,7 @@ describe("open", () => {
     expect(openFor()).toBe(ms);
   });
 
-  test("waits twice as long after each failed probe, to a minute", () => {
+  test("waits twice as long after each failed probe, to half a minute, and to a minute in lasting trouble", () => {
     attempt(...times(5, UPSTREAM_ERROR));
     const waits = [openFor()];
     for (let n = 0; n < 8; n++) {
@@ -154,7 +155,7 @@ describe("open", () => {
       breaker.tryEnter()?.ended(UPSTREAM_ERROR);
       waits.push(openFor());
     }
-    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 32_000, 60_000, 60_000, 60_000]);
+    expect(waits).toEqual([1000, 2000, 4000, 8000, 16_000, 30_000, 30_503, 45_755, 60_000]);
     expect(breaker.why).toBe("a probe failed: UPSTREAM_ERROR");
   });
 
@@ -247,6 +248,26 @@ describe("half-open", () => {
     attempt(...times(5, UPSTREAM_ERROR));
     expect(openFor()).toBe(1000);
   });
+});
+
+test.each([
+  [0, 60],
+  [1, 1],
+  [2, 8],
+  [5, 5],
+  [10, 10],
+])("a target that is up for %d s and down for %d s, for a minute, is back within 30 s of recovery", (upS, downS) => {
+  const chance = createRandom(1);
+  for (let run = 0; run < 50; run++) {
+    clock = createManualClock();
+    breaker = new Breaker(BREAKER_DEFAULTS, clock, chance);
+    while (clock.now() < 60_000 || breaker.state !== "closed") {
+      const up = clock.now() >= 60_000 || (clock.now() / 1000) % (upS + downS) < upS;
+      breaker.tryEnter()?.ended(up ? SUCCESS : UPSTREAM_ERROR);
+      clock.advance(20);
+    }
+    expect(clock.now()).toBeLessThanOrEqual(90_020);
+  }
 });
 
 type Step =
