@@ -75,6 +75,7 @@ describe("weighted", () => {
   test("asks one without weight only after all others, in their order", () => {
     const all = keys.map((key) => weighted(choices({ x: 0, a: 1, y: 0, b: 1 }), key, () => 0).targets);
     for (const targets of all) expect(targets.slice(2)).toEqual(["x", "y"]);
+    expect(weighted(choices({ x: 0, a: 1 }), undefined, () => 0).targets).toEqual(["a", "x"]);
   });
 
   test("names all targets once, whatever the weights", () => {

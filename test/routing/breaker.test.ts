@@ -200,6 +200,13 @@ describe("half-open", () => {
     expect(breaker.state).toBe("closed");
   });
 
+  test("forgets the failures that opened it", () => {
+    breaker.tryEnter()?.ended(SUCCESS);
+    attempt(...times(10, SUCCESS), ...times(4, UPSTREAM_ERROR), SUCCESS, UPSTREAM_ERROR);
+    for (let n = 0; n < 4; n++) attempt(UPSTREAM_ERROR, SUCCESS);
+    expect(transitions.map(({ to }) => to)).toEqual(["open", "half-open", "closed"]);
+  });
+
   test.each([
     ["cancelled", CANCELLED],
     ["a caller's mistake", ErrorReason.UPSTREAM_INVALID_REQUEST],

@@ -155,6 +155,15 @@ describe("answers that do not stream", () => {
     expect(limit.inFlight).toBe(0);
   });
 
+  test("are not measured, should somebody see their first token", () => {
+    for (let n = 0; n < 10; n++) {
+      const slots = acquireAll("unary");
+      clock.advance(500);
+      for (const slot of slots) slot.firstToken();
+    }
+    expect(limit.limit).toBe(20);
+  });
+
   test("free their place once, whatever comes first", () => {
     const [early, late] = acquireAll("unary");
     early?.ended("answered");

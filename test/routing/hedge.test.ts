@@ -117,6 +117,16 @@ test("hedges never cost more in a window than they may", () => {
   );
 });
 
+test("what a hedge cost counts for the whole of the window", () => {
+  const spend = new HedgeSpend(100, 6000, clock);
+  clock.advance(199);
+  spend.add(100);
+  clock.advance(5999);
+  expect(spend.fits(1)).toBe(false);
+  clock.advance(102);
+  expect(spend.fits(100)).toBe(true);
+});
+
 describe("the hedge", () => {
   let budgets: Record<string, RetryBudget>;
   let costs: Record<string, number | undefined>;

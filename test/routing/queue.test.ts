@@ -196,6 +196,30 @@ describe("a wait that is too long", () => {
     expect(answers).toEqual([]);
   });
 
+  test("is a burst, not a queue that stands, for as long as four turns take", () => {
+    teach(100);
+    for (const name of ["a", "b", "c"]) join(name);
+    for (let n = 0; n < 2; n++) {
+      clock.advance(100);
+      queue.next();
+    }
+    clock.advance(50);
+    queue.expire();
+    expect(answers).toEqual(["a", "b"]);
+  });
+
+  test("is told by all turns, also those of the ones that waited behind another", () => {
+    join("a");
+    join("b");
+    clock.advance(10);
+    queue.next();
+    clock.advance(30);
+    queue.next();
+    join("c", "default", clock.now() + 20);
+    join("d", "default", clock.now() + 41);
+    expect(answers).toEqual(["a", "b", "c too-late"]);
+  });
+
   test("says to come back when the queue will be empty, in half a minute at most", () => {
     queue = create({ capacity: 50 });
     teach(100);

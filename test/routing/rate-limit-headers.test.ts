@@ -48,6 +48,7 @@ describe("with nothing remaining, waits", () => {
     ["for Mistral's size", { "ratelimitbysize-remaining": "0", "ratelimitbysize-reset": "46" }, 46_000],
     ["for the draft's seconds", { "ratelimit-remaining": "0", "ratelimit-reset": "50" }, 50_000],
     ["for the longest of several", { ...openai("requests", "2s"), ...openai("tokens", "5s") }, 5000],
+    ["for the longest, whichever comes first", { ...openai("requests", "5s"), ...openai("tokens", "2s") }, 5000],
     ["by the last of two headers", { ...openai("requests", "2s"), "x-ratelimit-remaining-requests": ["3", "0"] }, 2000],
   ])("%s", (_, headers, ms) => {
     expect(readDeferral(429, headers, NOW)?.ms).toBe(ms);
