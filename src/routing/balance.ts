@@ -2,7 +2,7 @@ import type { Random } from "../domain/clock.ts";
 import { hashToShare } from "./hash.ts";
 
 /** Why the targets are in their order; for traces and responses. */
-export type OrderReason =
+type OrderReason =
   | "cascade"
   | "weighted:sticky"
   | "weighted:random"

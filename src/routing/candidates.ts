@@ -7,7 +7,7 @@ export interface Health {
   readonly notBefore: NotBefore;
 }
 
-export interface Skipped<T> {
+interface Skipped<T> {
   readonly target: T;
   readonly because: "deferred" | "open";
 }

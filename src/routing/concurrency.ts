@@ -43,7 +43,7 @@ const PRESUMED_MS = 1000;
  * How an attempt ended before its first token was seen: whole (an answer that does not stream), refused for overload
  * or silent, or in a way that says nothing of the target's load.
  */
-export type SlotEnd = "answered" | "overloaded" | "other";
+type SlotEnd = "answered" | "overloaded" | "other";
 
 /** A place at the target. `ended` must be called however the attempt ends; after the first call of any, none counts. */
 export interface Slot {

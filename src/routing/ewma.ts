@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 
 /** Time in which what was observed fades to 37 %, ms; finagle's and linkerd's. */
-export const DECAY_MS = 10_000;
+const DECAY_MS = 10_000;
 
 /**
  * A peak-sensitive moving average, as finagle's: a value above it is believed at once, one below only bit by bit, and

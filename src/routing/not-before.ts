@@ -1,7 +1,7 @@
 import type { Clock } from "../domain/clock.ts";
 
 /** Longest time for which anybody may send a target away at once, ms: a wrong header must not lose it for a day. */
-export const MAX_DEFERRAL_MS = 60_000;
+const MAX_DEFERRAL_MS = 60_000;
 
 /**
  * The instant before which a target, or one key of a provider, must not be asked. Only ever moves to later: answers

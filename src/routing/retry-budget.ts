@@ -23,8 +23,7 @@ const EXTRA = 1;
  *
  * In any window there are at most `ratio` × first attempts + `perSecond` × window extra ones, where the first attempts
  * are those of the window that ends with the last extra one. This is exact, not blurred by the buckets: extra attempts
- * are counted over a bucket more than the window, first ones over no more than it. So a tenth of a window's credit may
- * be gone up to half a second early.
+ * are counted over up to a bucket more than the window, and first ones over up to a bucket less.
  */
 export class RetryBudget {
   readonly #clock: Clock;

@@ -11,7 +11,7 @@ export interface Facts {
 }
 
 /** By what a percentage is drawn: the same value is always in or always out. */
-export type StickyKey = "user" | "session" | "tenant" | `metadata.${string}`;
+type StickyKey = "user" | "session" | "tenant" | `metadata.${string}`;
 
 /** Patterns are exact, or end in `*` and then match what begins so. Each list that is there must have one that matches. */
 export interface Rule<Route> {
@@ -28,7 +28,7 @@ export interface Rule<Route> {
   readonly route: Route;
 }
 
-export interface Ruling<Route> {
+interface Ruling<Route> {
   readonly route: Route;
   /** For traces and responses: `rule:` and the rule's name, then how a percentage was drawn, as in `rule:canary:user`. */
   readonly reason: string;
