@@ -129,7 +129,7 @@ test("takes no time for a header that goes on and on", () => {
   for (const reset of ["1m".repeat(50_000), "1".repeat(100_000), "1.1".repeat(30_000)]) {
     expect(readDeferral(200, openai("requests", reset), NOW)).toBeUndefined();
   }
-  expect(performance.now() - startedAt).toBeLessThan(500);
+  expect(performance.now() - startedAt).toBeLessThan(1000);
 });
 
 describe.skipIf(!available)("of all recorded answers", () => {
