@@ -2,12 +2,10 @@ import type { Clock } from "../domain/clock.ts";
 import { ErrorReason, type Usage } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
 import type { Batch, Delivery } from "../domain/event.ts";
-import { decompress, type Read } from "../wire/decompress.ts";
-import type { FrameParser } from "../wire/frame.ts";
+import { decompress } from "../wire/decompress.ts";
 import { createFrameParser } from "../wire/framing.ts";
-import { type Connections, type Exchange, readAll, responseTooLarge, type WireRequest } from "../wire/send.ts";
-
-import { type Decoded, decodeFrames } from "./decode-frames.ts";
+import { type Connections, type Exchange, readAll, type WireRequest } from "../wire/send.ts";
+import { AnswerStream, GRACE_OVER } from "./answer-stream.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
 
@@ -18,16 +16,9 @@ export interface ResponseLimits {
   readonly maxEventBytes: number;
 }
 
-/**
- * How long a stream may stay open after the model said that it is done. Servers that send neither `[DONE]` nor the
- * end of the body would otherwise hold every call until its timeout; usage comes within this time.
- */
-const FINISH_GRACE_MS = 1000;
-
 /** How long the rest of a body may take that is read only to keep its connection. */
 const DISCARD_MS = 1000;
 
-const GRACE_OVER = new GatewayError(ErrorReason.UPSTREAM_TIMEOUT, "The upstream said it was done and did not close.");
 const ABANDONED = new GatewayError(ErrorReason.CANCELLED, "The answer is no longer wanted.");
 
 /** Signs a request, or gives it a token. Throws a `GatewayError` where it cannot. */
@@ -61,7 +52,7 @@ export class UpstreamCall {
   #released = false;
   #closed = false;
   #body: ReturnType<typeof decompress> | undefined;
-  #stream: Stream | undefined;
+  #stream: AnswerStream | undefined;
   /** What comes after the events that were told last. */
   #failure: GatewayError | undefined;
   #decoder: Decoder | undefined;
@@ -122,7 +113,10 @@ export class UpstreamCall {
       }
       const stream = this.#stream;
       while (stream?.over === false) {
-        const { events, error } = await this.#read(stream);
+        this.#waits();
+        const { events, error } = await stream.next();
+        this.#came();
+        if (stream.over) this.#release();
         if (events.length > 0) {
           // What came before a frame that cannot be read is told first.
           this.#failure = error;
@@ -174,7 +168,8 @@ export class UpstreamCall {
     this.#decoder = decoder;
     if (!whole) {
       const parser = createFrameParser(dialect.framing, limits.maxEventBytes);
-      this.#stream = { exchange, read: body.read, parser, decoder, totalBytes: 0, endBy: undefined, over: false };
+      const maxBytes = limits.maxResponseBytes;
+      this.#stream = new AnswerStream({ exchange, read: body.read, parser, decoder, clock, maxBytes });
       return undefined;
     }
     this.#waits();
@@ -216,61 +211,14 @@ export class UpstreamCall {
     this.#waitsSince = undefined;
   }
 
-  /** Reads once. */
-  async #read(stream: Stream): Promise<Decoded> {
-    const { limits, clock } = this.#options;
-    const { exchange, read, parser, decoder } = stream;
-    if (decoder.finishing) stream.endBy ??= clock.now() + FINISH_GRACE_MS;
-    this.#waits();
-    const chunk = stream.endBy === undefined ? await read() : await this.#readUntil(exchange, read, stream.endBy);
-    this.#came();
-    if (chunk === undefined) {
-      stream.over = true;
-      return decodeFrames(parser.finish(), decoder, true);
-    }
-    stream.totalBytes += chunk.length;
-    if (stream.totalBytes > limits.maxResponseBytes) throw responseTooLarge(limits.maxResponseBytes);
-    const decoded = decodeFrames(parser.push(chunk), decoder, false);
-    if (decoder.ended) {
-      stream.over = true;
-      this.#release(exchange);
-    }
-    return decoded;
-  }
-
-  /** Reads on, but takes this instant for the end, whatever still comes. */
-  async #readUntil(exchange: Exchange, read: Read, instant: number): ReturnType<Read> {
-    const { clock } = this.#options;
-    const timer = clock.schedule(instant - clock.now(), () => exchange.abort(GRACE_OVER));
-    try {
-      return await read();
-    } catch (error) {
-      if (error === GRACE_OVER) return undefined;
-      throw error;
-    } finally {
-      timer.cancel();
-    }
-  }
-
   /** Lets the connection serve others, if the body ends soon. */
-  #release(exchange: Exchange): void {
-    if (exchange.over) return;
+  #release(): void {
+    const exchange = this.#exchange;
+    if (exchange === undefined || exchange.over) return;
     this.#released = true;
     const timer = this.#options.clock.schedule(DISCARD_MS, () => exchange.abort(ABANDONED));
     exchange.discard(() => timer.cancel());
   }
-}
-
-/** A streamed answer while it is read. */
-interface Stream {
-  readonly exchange: Exchange;
-  readonly read: Read;
-  readonly parser: FrameParser;
-  readonly decoder: Decoder;
-  totalBytes: number;
-  /** Instant at which the answer is over, whatever still comes. */
-  endBy: number | undefined;
-  over: boolean;
 }
 
 function isStream(contentType: string, delivery: Delivery): boolean {
