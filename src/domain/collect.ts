@@ -1,5 +1,12 @@
 import type { Answer } from "./call.ts";
-import { type CompleteResponse, ErrorReason, type Part, type StreamEnd, type TokenLogprob } from "./contract.ts";
+import {
+  type CompleteResponse,
+  ErrorReason,
+  type Part,
+  type StreamEnd,
+  type StreamStart,
+  type TokenLogprob,
+} from "./contract.ts";
 import { GatewayError } from "./error.ts";
 import type { Batch, BlockKind, ChatEvent } from "./event.ts";
 
@@ -42,10 +49,12 @@ function toPart(block: OpenBlock): Part {
 export async function collect({ first, rest }: Answer): Promise<CompleteResponse> {
   const blocks = new Map<number, OpenBlock>();
   const logprobs: TokenLogprob[] = [];
+  let start: StreamStart | undefined;
   let end: StreamEnd | undefined;
   for (let events: Batch | undefined = first; events !== undefined; events = await rest?.next()) {
     for (const event of events) {
       if (event.case === "end") end = event.value;
+      else if (event.case === "start") start = event.value;
       else fold(event, blocks, logprobs);
     }
   }
@@ -69,6 +78,7 @@ export async function collect({ first, rest }: Answer): Promise<CompleteResponse
     ...(usage === undefined ? undefined : { usage }),
     ...(cost === undefined ? undefined : { cost }),
     ...(providerMetadata === undefined ? undefined : { providerMetadata }),
+    ...(start?.routing === undefined ? undefined : { routing: start.routing }),
   };
 }
 

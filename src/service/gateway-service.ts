@@ -173,6 +173,10 @@ const notImplemented: readonly { field: string; asked: (request: CompleteRequest
     asked: ({ handling }) =>
       handling?.onStreamFailure === OnStreamFailure.RESTART || handling?.onStreamFailure === OnStreamFailure.CONTINUE,
   },
+  { field: "handling.priority", asked: ({ handling }) => (handling?.priority ?? 0) !== 0 },
+  { field: "handling.resumable", asked: ({ handling }) => handling?.resumable === true },
+  { field: "handling.routing", asked: ({ handling }) => handling?.routing !== undefined },
+  { field: "resume", asked: (request) => "resume" in request && request.resume !== undefined },
 ];
 
 const { name: complete } = GatewayService.method.complete;

@@ -12,9 +12,11 @@ import {
  * run of the validator, which takes a tenth of a call's CPU (`npm run bench`); false only means that the validator has
  * to look. A test compares the two.
  */
-export function isPlainAndValid({ attribution, prompt, handling }: CompleteRequest | StreamRequest): boolean {
+export function isPlainAndValid(request: CompleteRequest | StreamRequest): boolean {
+  const { attribution, prompt, handling } = request;
   return (
     handling === undefined &&
+    !("resume" in request) &&
     attribution !== undefined &&
     prompt !== undefined &&
     isValidAttribution(attribution) &&

@@ -11,7 +11,8 @@ import { BackwardWriter } from "./backward-writer.ts";
 export function createAnswerWriter(): (response: CompleteResponse) => Buffer | undefined {
   const writer = new BackwardWriter();
   return (response) => {
-    if (response.logprobs.length > 0 || !response.parts.every(isPlain)) return undefined;
+    const { logprobs, parts, routing } = response;
+    if (logprobs.length > 0 || routing !== undefined || !parts.every(isPlain)) return undefined;
     writeResponse(writer, response);
     return writer.finish();
   };

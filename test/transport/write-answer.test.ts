@@ -64,13 +64,11 @@ const part = fc.oneof(
   }),
 );
 
-const metadata = fc.dictionary(text, fc.jsonValue()).map((object) =>
-  JSON.parse(
-    JSON.stringify(object)
-      .toWellFormed()
-      .replaceAll(/\\ud[89a-f]../gi, ""),
-  ),
-);
+/** JSON as the wire can have it: strings hold no half of a character. */
+const metadata = fc
+  .dictionary(text, fc.jsonValue())
+  .filter((object) => !/\\ud[89a-f]/i.test(JSON.stringify(object)))
+  .map((object) => JSON.parse(JSON.stringify(object)));
 
 const response = fc
   .record({

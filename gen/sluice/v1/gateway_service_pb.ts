@@ -24,7 +24,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/gateway_service.proto.
  */
 export const file_sluice_v1_gateway_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch9zbHVpY2UvdjEvZ2F0ZXdheV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEimAEKD0NvbXBsZXRlUmVxdWVzdBIzCgthdHRyaWJ1dGlvbhgBIAEoCzIWLnNsdWljZS52MS5BdHRyaWJ1dGlvbkIGukgDyAEBEikKBnByb21wdBgCIAEoCzIRLnNsdWljZS52MS5Qcm9tcHRCBrpIA8gBARIlCghoYW5kbGluZxgDIAEoCzITLnNsdWljZS52MS5IYW5kbGluZyKaAwoQQ29tcGxldGVSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEh4KBXBhcnRzGAIgAygLMg8uc2x1aWNlLnYxLlBhcnQSLgoNZmluaXNoX3JlYXNvbhgDIAEoDjIXLnNsdWljZS52MS5GaW5pc2hSZWFzb24SHgoWcHJvdmlkZXJfZmluaXNoX3JlYXNvbhgEIAEoCRIfCgV1c2FnZRgFIAEoCzIQLnNsdWljZS52MS5Vc2FnZRIdCgRjb3N0GAYgASgLMg8uc2x1aWNlLnYxLkNvc3QSEAoIcHJvdmlkZXIYByABKAkSDQoFbW9kZWwYCCABKAkSHAoUcHJvdmlkZXJfcmVzcG9uc2VfaWQYCSABKAkSJAoIYXR0ZW1wdHMYCiADKAsyEi5zbHVpY2UudjEuQXR0ZW1wdBIpCghsb2dwcm9icxgLIAMoCzIXLnNsdWljZS52MS5Ub2tlbkxvZ3Byb2ISMgoRcHJvdmlkZXJfbWV0YWRhdGEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0IpYBCg1TdHJlYW1SZXF1ZXN0EjMKC2F0dHJpYnV0aW9uGAEgASgLMhYuc2x1aWNlLnYxLkF0dHJpYnV0aW9uQga6SAPIAQESKQoGcHJvbXB0GAIgASgLMhEuc2x1aWNlLnYxLlByb21wdEIGukgDyAEBEiUKCGhhbmRsaW5nGAMgASgLMhMuc2x1aWNlLnYxLkhhbmRsaW5nIqwCCg5TdHJlYW1SZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoDRInCgVzdGFydBgCIAEoCzIWLnNsdWljZS52MS5TdHJlYW1TdGFydEgAEiwKC2Jsb2NrX3N0YXJ0GAMgASgLMhUuc2x1aWNlLnYxLkJsb2NrU3RhcnRIABIsCgtibG9ja19kZWx0YRgEIAEoCzIVLnNsdWljZS52MS5CbG9ja0RlbHRhSAASKAoJYmxvY2tfZW5kGAUgASgLMhMuc2x1aWNlLnYxLkJsb2NrRW5kSAASKwoHcmVzdGFydBgGIAEoCzIYLnNsdWljZS52MS5TdHJlYW1SZXN0YXJ0SAASIwoDZW5kGAcgASgLMhQuc2x1aWNlLnYxLlN0cmVhbUVuZEgAQgcKBWV2ZW50ImAKC1N0cmVhbVN0YXJ0EhIKCnJlcXVlc3RfaWQYASABKAkSEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkSHAoUcHJvdmlkZXJfcmVzcG9uc2VfaWQYBCABKAki/gEKCkJsb2NrU3RhcnQSEgoFaW5kZXgYASABKA1IAYgBARIkCgR0ZXh0GAIgASgLMhQuc2x1aWNlLnYxLlRleHRCbG9ja0gAEi4KCXJlYXNvbmluZxgDIAEoCzIZLnNsdWljZS52MS5SZWFzb25pbmdCbG9ja0gAEi0KCXRvb2xfY2FsbBgEIAEoCzIYLnNsdWljZS52MS5Ub29sQ2FsbEJsb2NrSAASIQoFaW1hZ2UYBSABKAsyEC5zbHVpY2UudjEuSW1hZ2VIABIhCgVhdWRpbxgGIAEoCzIQLnNsdWljZS52MS5BdWRpb0gAQgcKBWJsb2NrQggKBl9pbmRleCILCglUZXh0QmxvY2siEAoOUmVhc29uaW5nQmxvY2siLgoNVG9vbENhbGxCbG9jaxIPCgdjYWxsX2lkGAEgASgJEgwKBG5hbWUYAiABKAkiiwEKCkJsb2NrRGVsdGESEgoFaW5kZXgYASABKA1IAIgBARIMCgR0ZXh0GAIgASgJEikKCGxvZ3Byb2JzGAMgAygLMhcuc2x1aWNlLnYxLlRva2VuTG9ncHJvYhImCgljaXRhdGlvbnMYBCADKAsyEy5zbHVpY2UudjEuQ2l0YXRpb25CCAoGX2luZGV4IloKCEJsb2NrRW5kEhIKBWluZGV4GAEgASgNSACIAQESMAoOcHJvdmlkZXJfc3RhdGUYAiABKAsyGC5zbHVpY2UudjEuUHJvdmlkZXJTdGF0ZUIICgZfaW5kZXgiTwoNU3RyZWFtUmVzdGFydBIdChVkaXNjYXJkX2Zyb21fc2VxdWVuY2UYASABKA0SEAoIcHJvdmlkZXIYAiABKAkSDQoFbW9kZWwYAyABKAkiyAIKCVN0cmVhbUVuZBISCgpyZXF1ZXN0X2lkGAEgASgJEi4KDWZpbmlzaF9yZWFzb24YAiABKA4yFy5zbHVpY2UudjEuRmluaXNoUmVhc29uEh4KFnByb3ZpZGVyX2ZpbmlzaF9yZWFzb24YAyABKAkSHwoFdXNhZ2UYBCABKAsyEC5zbHVpY2UudjEuVXNhZ2USHQoEY29zdBgFIAEoCzIPLnNsdWljZS52MS5Db3N0EhAKCHByb3ZpZGVyGAYgASgJEg0KBW1vZGVsGAcgASgJEhwKFHByb3ZpZGVyX3Jlc3BvbnNlX2lkGAggASgJEiQKCGF0dGVtcHRzGAkgAygLMhIuc2x1aWNlLnYxLkF0dGVtcHQSMgoRcHJvdmlkZXJfbWV0YWRhdGEYCiABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0MpYBCg5HYXRld2F5U2VydmljZRJDCghDb21wbGV0ZRIaLnNsdWljZS52MS5Db21wbGV0ZVJlcXVlc3QaGy5zbHVpY2UudjEuQ29tcGxldGVSZXNwb25zZRI/CgZTdHJlYW0SGC5zbHVpY2UudjEuU3RyZWFtUmVxdWVzdBoZLnNsdWljZS52MS5TdHJlYW1SZXNwb25zZTABYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_struct, file_sluice_v1_attempt, file_sluice_v1_attribution, file_sluice_v1_chat, file_sluice_v1_handling, file_sluice_v1_prompt, file_sluice_v1_usage]);
+  fileDesc("Ch9zbHVpY2UvdjEvZ2F0ZXdheV9zZXJ2aWNlLnByb3RvEglzbHVpY2UudjEimAEKD0NvbXBsZXRlUmVxdWVzdBIzCgthdHRyaWJ1dGlvbhgBIAEoCzIWLnNsdWljZS52MS5BdHRyaWJ1dGlvbkIGukgDyAEBEikKBnByb21wdBgCIAEoCzIRLnNsdWljZS52MS5Qcm9tcHRCBrpIA8gBARIlCghoYW5kbGluZxgDIAEoCzITLnNsdWljZS52MS5IYW5kbGluZyLHAwoQQ29tcGxldGVSZXNwb25zZRISCgpyZXF1ZXN0X2lkGAEgASgJEh4KBXBhcnRzGAIgAygLMg8uc2x1aWNlLnYxLlBhcnQSLgoNZmluaXNoX3JlYXNvbhgDIAEoDjIXLnNsdWljZS52MS5GaW5pc2hSZWFzb24SHgoWcHJvdmlkZXJfZmluaXNoX3JlYXNvbhgEIAEoCRIfCgV1c2FnZRgFIAEoCzIQLnNsdWljZS52MS5Vc2FnZRIdCgRjb3N0GAYgASgLMg8uc2x1aWNlLnYxLkNvc3QSEAoIcHJvdmlkZXIYByABKAkSDQoFbW9kZWwYCCABKAkSHAoUcHJvdmlkZXJfcmVzcG9uc2VfaWQYCSABKAkSJAoIYXR0ZW1wdHMYCiADKAsyEi5zbHVpY2UudjEuQXR0ZW1wdBIpCghsb2dwcm9icxgLIAMoCzIXLnNsdWljZS52MS5Ub2tlbkxvZ3Byb2ISMgoRcHJvdmlkZXJfbWV0YWRhdGEYDCABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EisKB3JvdXRpbmcYDSABKAsyGi5zbHVpY2UudjEuUm91dGluZ0RlY2lzaW9uIrkBCg1TdHJlYW1SZXF1ZXN0EjMKC2F0dHJpYnV0aW9uGAEgASgLMhYuc2x1aWNlLnYxLkF0dHJpYnV0aW9uQga6SAPIAQESKQoGcHJvbXB0GAIgASgLMhEuc2x1aWNlLnYxLlByb21wdEIGukgDyAEBEiUKCGhhbmRsaW5nGAMgASgLMhMuc2x1aWNlLnYxLkhhbmRsaW5nEiEKBnJlc3VtZRgEIAEoCzIRLnNsdWljZS52MS5SZXN1bWUiPwoGUmVzdW1lEh0KCnJlcXVlc3RfaWQYASABKAlCCbpIBnIEEAEYQBIWCg5hZnRlcl9zZXF1ZW5jZRgCIAEoDSJyCg9Sb3V0aW5nRGVjaXNpb24SEwoLYXNrZWRfbW9kZWwYASABKAkSGAoQb3ZlcnJpZGRlbl9tb2RlbBgCIAEoCRIOCgZyZWFzb24YAyABKAkSDwoHdGFyZ2V0cxgEIAMoCRIPCgdza2lwcGVkGAUgAygJIqwCCg5TdHJlYW1SZXNwb25zZRIQCghzZXF1ZW5jZRgBIAEoDRInCgVzdGFydBgCIAEoCzIWLnNsdWljZS52MS5TdHJlYW1TdGFydEgAEiwKC2Jsb2NrX3N0YXJ0GAMgASgLMhUuc2x1aWNlLnYxLkJsb2NrU3RhcnRIABIsCgtibG9ja19kZWx0YRgEIAEoCzIVLnNsdWljZS52MS5CbG9ja0RlbHRhSAASKAoJYmxvY2tfZW5kGAUgASgLMhMuc2x1aWNlLnYxLkJsb2NrRW5kSAASKwoHcmVzdGFydBgGIAEoCzIYLnNsdWljZS52MS5TdHJlYW1SZXN0YXJ0SAASIwoDZW5kGAcgASgLMhQuc2x1aWNlLnYxLlN0cmVhbUVuZEgAQgcKBWV2ZW50Io0BCgtTdHJlYW1TdGFydBISCgpyZXF1ZXN0X2lkGAEgASgJEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJEhwKFHByb3ZpZGVyX3Jlc3BvbnNlX2lkGAQgASgJEisKB3JvdXRpbmcYBSABKAsyGi5zbHVpY2UudjEuUm91dGluZ0RlY2lzaW9uIv4BCgpCbG9ja1N0YXJ0EhIKBWluZGV4GAEgASgNSAGIAQESJAoEdGV4dBgCIAEoCzIULnNsdWljZS52MS5UZXh0QmxvY2tIABIuCglyZWFzb25pbmcYAyABKAsyGS5zbHVpY2UudjEuUmVhc29uaW5nQmxvY2tIABItCgl0b29sX2NhbGwYBCABKAsyGC5zbHVpY2UudjEuVG9vbENhbGxCbG9ja0gAEiEKBWltYWdlGAUgASgLMhAuc2x1aWNlLnYxLkltYWdlSAASIQoFYXVkaW8YBiABKAsyEC5zbHVpY2UudjEuQXVkaW9IAEIHCgVibG9ja0IICgZfaW5kZXgiCwoJVGV4dEJsb2NrIhAKDlJlYXNvbmluZ0Jsb2NrIi4KDVRvb2xDYWxsQmxvY2sSDwoHY2FsbF9pZBgBIAEoCRIMCgRuYW1lGAIgASgJIosBCgpCbG9ja0RlbHRhEhIKBWluZGV4GAEgASgNSACIAQESDAoEdGV4dBgCIAEoCRIpCghsb2dwcm9icxgDIAMoCzIXLnNsdWljZS52MS5Ub2tlbkxvZ3Byb2ISJgoJY2l0YXRpb25zGAQgAygLMhMuc2x1aWNlLnYxLkNpdGF0aW9uQggKBl9pbmRleCJaCghCbG9ja0VuZBISCgVpbmRleBgBIAEoDUgAiAEBEjAKDnByb3ZpZGVyX3N0YXRlGAIgASgLMhguc2x1aWNlLnYxLlByb3ZpZGVyU3RhdGVCCAoGX2luZGV4Ik8KDVN0cmVhbVJlc3RhcnQSHQoVZGlzY2FyZF9mcm9tX3NlcXVlbmNlGAEgASgNEhAKCHByb3ZpZGVyGAIgASgJEg0KBW1vZGVsGAMgASgJIsgCCglTdHJlYW1FbmQSEgoKcmVxdWVzdF9pZBgBIAEoCRIuCg1maW5pc2hfcmVhc29uGAIgASgOMhcuc2x1aWNlLnYxLkZpbmlzaFJlYXNvbhIeChZwcm92aWRlcl9maW5pc2hfcmVhc29uGAMgASgJEh8KBXVzYWdlGAQgASgLMhAuc2x1aWNlLnYxLlVzYWdlEh0KBGNvc3QYBSABKAsyDy5zbHVpY2UudjEuQ29zdBIQCghwcm92aWRlchgGIAEoCRINCgVtb2RlbBgHIAEoCRIcChRwcm92aWRlcl9yZXNwb25zZV9pZBgIIAEoCRIkCghhdHRlbXB0cxgJIAMoCzISLnNsdWljZS52MS5BdHRlbXB0EjIKEXByb3ZpZGVyX21ldGFkYXRhGAogASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdDKWAQoOR2F0ZXdheVNlcnZpY2USQwoIQ29tcGxldGUSGi5zbHVpY2UudjEuQ29tcGxldGVSZXF1ZXN0Ghsuc2x1aWNlLnYxLkNvbXBsZXRlUmVzcG9uc2USPwoGU3RyZWFtEhguc2x1aWNlLnYxLlN0cmVhbVJlcXVlc3QaGS5zbHVpY2UudjEuU3RyZWFtUmVzcG9uc2UwAWIGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_struct, file_sluice_v1_attempt, file_sluice_v1_attribution, file_sluice_v1_chat, file_sluice_v1_handling, file_sluice_v1_prompt, file_sluice_v1_usage]);
 
 /**
  * @generated from message sluice.v1.CompleteRequest
@@ -149,6 +149,13 @@ export type CompleteResponse = Message<"sluice.v1.CompleteResponse"> & {
    * @generated from field: google.protobuf.Struct provider_metadata = 12;
    */
   providerMetadata?: JsonObject | undefined;
+
+  /**
+   * Filled only when asked for in `handling.routing.explain`.
+   *
+   * @generated from field: sluice.v1.RoutingDecision routing = 13;
+   */
+  routing?: RoutingDecision | undefined;
 };
 
 /**
@@ -182,6 +189,15 @@ export type StreamRequest = Message<"sluice.v1.StreamRequest"> & {
    * @generated from field: sluice.v1.Handling handling = 3;
    */
   handling?: Handling | undefined;
+
+  /**
+   * Take up a stream again that was asked for with `handling.resumable` and whose
+   * connection was lost. Send the same request again, with this set. Refused with
+   * UNIMPLEMENTED by this version.
+   *
+   * @generated from field: sluice.v1.Resume resume = 4;
+   */
+  resume?: Resume | undefined;
 };
 
 /**
@@ -190,6 +206,85 @@ export type StreamRequest = Message<"sluice.v1.StreamRequest"> & {
  */
 export const StreamRequestSchema: GenMessage<StreamRequest> = /*@__PURE__*/
   messageDesc(file_sluice_v1_gateway_service, 2);
+
+/**
+ * Where a stream is taken up again.
+ *
+ * @generated from message sluice.v1.Resume
+ */
+export type Resume = Message<"sluice.v1.Resume"> & {
+  /**
+   * `StreamStart.request_id` of the stream, or its `sluice-request-id` header.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * The last event that came, by its `sequence`; 0 where none did.
+   *
+   * @generated from field: uint32 after_sequence = 2;
+   */
+  afterSequence: number;
+};
+
+/**
+ * Describes the message sluice.v1.Resume.
+ * Use `create(ResumeSchema)` to create a new message.
+ */
+export const ResumeSchema: GenMessage<Resume> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_gateway_service, 3);
+
+/**
+ * How the target of a call was chosen.
+ *
+ * @generated from message sluice.v1.RoutingDecision
+ */
+export type RoutingDecision = Message<"sluice.v1.RoutingDecision"> & {
+  /**
+   * What the call asked for in `prompt.model`.
+   *
+   * @generated from field: string asked_model = 1;
+   */
+  askedModel: string;
+
+  /**
+   * The alias or `provider/model` that it was sent to, where a rule of the
+   * configuration decided otherwise. Empty where none did.
+   *
+   * @generated from field: string overridden_model = 2;
+   */
+  overriddenModel: string;
+
+  /**
+   * Why, in the gateway's words: the rule and the strategy, such as
+   * `rule:canary:user weighted:sticky`.
+   *
+   * @generated from field: string reason = 3;
+   */
+  reason: string;
+
+  /**
+   * Targets in the order in which they would be asked, as `provider/model`.
+   *
+   * @generated from field: repeated string targets = 4;
+   */
+  targets: string[];
+
+  /**
+   * Targets of the model that were not asked, as `provider/model: why`.
+   *
+   * @generated from field: repeated string skipped = 5;
+   */
+  skipped: string[];
+};
+
+/**
+ * Describes the message sluice.v1.RoutingDecision.
+ * Use `create(RoutingDecisionSchema)` to create a new message.
+ */
+export const RoutingDecisionSchema: GenMessage<RoutingDecision> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_gateway_service, 4);
 
 /**
  * One event of an answer. Order: one `start`; blocks, each opened by
@@ -253,7 +348,7 @@ export type StreamResponse = Message<"sluice.v1.StreamResponse"> & {
  * Use `create(StreamResponseSchema)` to create a new message.
  */
 export const StreamResponseSchema: GenMessage<StreamResponse> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 3);
+  messageDesc(file_sluice_v1_gateway_service, 5);
 
 /**
  * The first event: an upstream accepted the call and has begun to answer.
@@ -288,6 +383,13 @@ export type StreamStart = Message<"sluice.v1.StreamStart"> & {
    * @generated from field: string provider_response_id = 4;
    */
   providerResponseId: string;
+
+  /**
+   * Filled only when asked for in `handling.routing.explain`.
+   *
+   * @generated from field: sluice.v1.RoutingDecision routing = 5;
+   */
+  routing?: RoutingDecision | undefined;
 };
 
 /**
@@ -295,7 +397,7 @@ export type StreamStart = Message<"sluice.v1.StreamStart"> & {
  * Use `create(StreamStartSchema)` to create a new message.
  */
 export const StreamStartSchema: GenMessage<StreamStart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 4);
+  messageDesc(file_sluice_v1_gateway_service, 6);
 
 /**
  * Opens a block: a piece of the answer that becomes one `Part`.
@@ -361,7 +463,7 @@ export type BlockStart = Message<"sluice.v1.BlockStart"> & {
  * Use `create(BlockStartSchema)` to create a new message.
  */
 export const BlockStartSchema: GenMessage<BlockStart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 5);
+  messageDesc(file_sluice_v1_gateway_service, 7);
 
 /**
  * A block of answer text.
@@ -376,7 +478,7 @@ export type TextBlock = Message<"sluice.v1.TextBlock"> & {
  * Use `create(TextBlockSchema)` to create a new message.
  */
 export const TextBlockSchema: GenMessage<TextBlock> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 6);
+  messageDesc(file_sluice_v1_gateway_service, 8);
 
 /**
  * A block of reasoning text.
@@ -391,7 +493,7 @@ export type ReasoningBlock = Message<"sluice.v1.ReasoningBlock"> & {
  * Use `create(ReasoningBlockSchema)` to create a new message.
  */
 export const ReasoningBlockSchema: GenMessage<ReasoningBlock> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 7);
+  messageDesc(file_sluice_v1_gateway_service, 9);
 
 /**
  * A block of one tool call's arguments.
@@ -419,7 +521,7 @@ export type ToolCallBlock = Message<"sluice.v1.ToolCallBlock"> & {
  * Use `create(ToolCallBlockSchema)` to create a new message.
  */
 export const ToolCallBlockSchema: GenMessage<ToolCallBlock> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 8);
+  messageDesc(file_sluice_v1_gateway_service, 10);
 
 /**
  * A piece of a block.
@@ -461,7 +563,7 @@ export type BlockDelta = Message<"sluice.v1.BlockDelta"> & {
  * Use `create(BlockDeltaSchema)` to create a new message.
  */
 export const BlockDeltaSchema: GenMessage<BlockDelta> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 9);
+  messageDesc(file_sluice_v1_gateway_service, 11);
 
 /**
  * Closes a block: nothing follows for this index.
@@ -489,7 +591,7 @@ export type BlockEnd = Message<"sluice.v1.BlockEnd"> & {
  * Use `create(BlockEndSchema)` to create a new message.
  */
 export const BlockEndSchema: GenMessage<BlockEnd> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 10);
+  messageDesc(file_sluice_v1_gateway_service, 12);
 
 /**
  * The answer begins anew on another target. Comes only to calls that asked for
@@ -525,7 +627,7 @@ export type StreamRestart = Message<"sluice.v1.StreamRestart"> & {
  * Use `create(StreamRestartSchema)` to create a new message.
  */
 export const StreamRestartSchema: GenMessage<StreamRestart> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 11);
+  messageDesc(file_sluice_v1_gateway_service, 13);
 
 /**
  * The last event of an answer that is whole. Says what `CompleteResponse` says
@@ -611,7 +713,7 @@ export type StreamEnd = Message<"sluice.v1.StreamEnd"> & {
  * Use `create(StreamEndSchema)` to create a new message.
  */
 export const StreamEndSchema: GenMessage<StreamEnd> = /*@__PURE__*/
-  messageDesc(file_sluice_v1_gateway_service, 12);
+  messageDesc(file_sluice_v1_gateway_service, 14);
 
 /**
  * One typed door to every model provider.

@@ -13,7 +13,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file sluice/v1/handling.proto.
  */
 export const file_sluice_v1_handling: GenFile = /*@__PURE__*/
-  fileDesc("ChhzbHVpY2UvdjEvaGFuZGxpbmcucHJvdG8SCXNsdWljZS52MSLBAgoISGFuZGxpbmcSIQoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQgi6SAVyAxiAARIWCg5ub3RfaWRlbXBvdGVudBgCIAEoCBI8Cg9hdHRlbXB0X3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEkAKE2ZpcnN0X3Rva2VuX3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjkKDGlkbGVfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPwoRb25fc3RyZWFtX2ZhaWx1cmUYBiABKA4yGi5zbHVpY2UudjEuT25TdHJlYW1GYWlsdXJlQgi6SAWCAQIQASqPAQoPT25TdHJlYW1GYWlsdXJlEiEKHU9OX1NUUkVBTV9GQUlMVVJFX1VOU1BFQ0lGSUVEEAASGgoWT05fU1RSRUFNX0ZBSUxVUkVfRkFJTBABEh0KGU9OX1NUUkVBTV9GQUlMVVJFX1JFU1RBUlQQAhIeChpPTl9TVFJFQU1fRkFJTFVSRV9DT05USU5VRRADYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("ChhzbHVpY2UvdjEvaGFuZGxpbmcucHJvdG8SCXNsdWljZS52MSKxAwoISGFuZGxpbmcSIQoPaWRlbXBvdGVuY3lfa2V5GAEgASgJQgi6SAVyAxiAARIWCg5ub3RfaWRlbXBvdGVudBgCIAEoCBI8Cg9hdHRlbXB0X3RpbWVvdXQYAyABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEkAKE2ZpcnN0X3Rva2VuX3RpbWVvdXQYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjkKDGlkbGVfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPwoRb25fc3RyZWFtX2ZhaWx1cmUYBiABKA4yGi5zbHVpY2UudjEuT25TdHJlYW1GYWlsdXJlQgi6SAWCAQIQARIvCghwcmlvcml0eRgHIAEoDjITLnNsdWljZS52MS5Qcmlvcml0eUIIukgFggECEAESEQoJcmVzdW1hYmxlGAggASgIEioKB3JvdXRpbmcYCSABKAsyGS5zbHVpY2UudjEuUm91dGluZ09wdGlvbnMigAEKDlJvdXRpbmdPcHRpb25zEj8KCHN0cmF0ZWd5GAEgASgJQi26SCpyKFIAUgdjYXNjYWRlUgh3ZWlnaHRlZFIIY2hlYXBlc3RSB2Zhc3Rlc3QSHAoKc3RpY2t5X2tleRgCIAEoCUIIukgFcgMYgAISDwoHZXhwbGFpbhgDIAEoCCpoCghQcmlvcml0eRIYChRQUklPUklUWV9VTlNQRUNJRklFRBAAEhgKFFBSSU9SSVRZX0lOVEVSQUNUSVZFEAESFAoQUFJJT1JJVFlfREVGQVVMVBACEhIKDlBSSU9SSVRZX0JBVENIEAMqjwEKD09uU3RyZWFtRmFpbHVyZRIhCh1PTl9TVFJFQU1fRkFJTFVSRV9VTlNQRUNJRklFRBAAEhoKFk9OX1NUUkVBTV9GQUlMVVJFX0ZBSUwQARIdChlPTl9TVFJFQU1fRkFJTFVSRV9SRVNUQVJUEAISHgoaT05fU1RSRUFNX0ZBSUxVUkVfQ09OVElOVUUQA2IGcHJvdG8z", [file_buf_validate_validate, file_google_protobuf_duration]);
 
 /**
  * How to treat a call. Every field has a default; timeouts can only tighten the
@@ -67,6 +67,31 @@ export type Handling = Message<"sluice.v1.Handling"> & {
    * @generated from field: sluice.v1.OnStreamFailure on_stream_failure = 6;
    */
   onStreamFailure: OnStreamFailure;
+
+  /**
+   * Who goes first when there is more to do than can be done. Default DEFAULT.
+   * Refused with UNIMPLEMENTED by this version.
+   *
+   * @generated from field: sluice.v1.Priority priority = 7;
+   */
+  priority: Priority;
+
+  /**
+   * A stream whose connection is lost goes on for a while (30 s by default), so
+   * that it can be taken up again with `StreamRequest.resume`. Without it, a lost
+   * connection cancels the call. Refused with UNIMPLEMENTED by this version.
+   *
+   * @generated from field: bool resumable = 8;
+   */
+  resumable: boolean;
+
+  /**
+   * How the target is chosen, as far as the gateway's configuration lets callers
+   * say. Refused with UNIMPLEMENTED by this version.
+   *
+   * @generated from field: sluice.v1.RoutingOptions routing = 9;
+   */
+  routing?: RoutingOptions | undefined;
 };
 
 /**
@@ -75,6 +100,92 @@ export type Handling = Message<"sluice.v1.Handling"> & {
  */
 export const HandlingSchema: GenMessage<Handling> = /*@__PURE__*/
   messageDesc(file_sluice_v1_handling, 0);
+
+/**
+ * How the target of a call is chosen.
+ *
+ * @generated from message sluice.v1.RoutingOptions
+ */
+export type RoutingOptions = Message<"sluice.v1.RoutingOptions"> & {
+  /**
+   * `cascade`, `weighted`, `cheapest` or `fastest`, instead of the alias' own
+   * strategy. Refused with INVALID_ARGUMENT where the configuration does not let
+   * callers choose it.
+   *
+   * @generated from field: string strategy = 1;
+   */
+  strategy: string;
+
+  /**
+   * Calls with the same key go to the same target while it can take them, where
+   * the strategy is `weighted`. Empty means what the configuration says.
+   *
+   * @generated from field: string sticky_key = 2;
+   */
+  stickyKey: string;
+
+  /**
+   * Tell in the response how the target was chosen.
+   *
+   * @generated from field: bool explain = 3;
+   */
+  explain: boolean;
+};
+
+/**
+ * Describes the message sluice.v1.RoutingOptions.
+ * Use `create(RoutingOptionsSchema)` to create a new message.
+ */
+export const RoutingOptionsSchema: GenMessage<RoutingOptions> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_handling, 1);
+
+/**
+ * Who goes first when there is more to do than can be done.
+ *
+ * @generated from enum sluice.v1.Priority
+ */
+export const Priority = {
+  /**
+   * As DEFAULT.
+   *
+   * @generated from enum value: PRIORITY_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * Somebody waits for it: goes first, and is refused last.
+   *
+   * @generated from enum value: PRIORITY_INTERACTIVE = 1;
+   */
+  INTERACTIVE: 1,
+
+  /**
+   * The usual.
+   *
+   * @generated from enum value: PRIORITY_DEFAULT = 2;
+   */
+  DEFAULT: 2,
+
+  /**
+   * Nobody waits for it: goes last, and is refused first.
+   *
+   * @generated from enum value: PRIORITY_BATCH = 3;
+   */
+  BATCH: 3,
+} as const;
+
+/**
+ * Who goes first when there is more to do than can be done.
+ *
+ * @generated from enum sluice.v1.Priority
+ */
+export type Priority = (typeof Priority)[keyof typeof Priority] | UnknownEnum;
+
+/**
+ * Describes the enum sluice.v1.Priority.
+ */
+export const PrioritySchema: GenEnum<Priority> = /*@__PURE__*/
+  enumDesc(file_sluice_v1_handling, 0);
 
 /**
  * What to do when a stream breaks after something was shown.
@@ -124,5 +235,5 @@ export type OnStreamFailure = (typeof OnStreamFailure)[keyof typeof OnStreamFail
  * Describes the enum sluice.v1.OnStreamFailure.
  */
 export const OnStreamFailureSchema: GenEnum<OnStreamFailure> = /*@__PURE__*/
-  enumDesc(file_sluice_v1_handling, 0);
+  enumDesc(file_sluice_v1_handling, 1);
 
