@@ -13,8 +13,9 @@ import { observe } from "./pipeline/observe.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
 import type { Prices } from "./prices.ts";
-import { Provider, type Target } from "./provider/provider.ts";
+import { Provider } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
+import type { Target, UpstreamProvider } from "./provider/upstream.ts";
 import type { CallPlan } from "./service/gateway-service.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
@@ -30,7 +31,7 @@ export interface Plan {
 
 /** A provider with all that it was made of, to see whether a reload changes it. */
 interface Made {
-  readonly provider: Provider;
+  readonly provider: UpstreamProvider;
   readonly from: unknown;
 }
 
@@ -38,7 +39,7 @@ interface Made {
 export class Assembly implements CallPlan {
   readonly handle: Handler<Call>;
   readonly defaultDeadlineMs: number;
-  readonly providers: ReadonlyMap<string, Provider>;
+  readonly providers: ReadonlyMap<string, UpstreamProvider>;
   readonly directory: ModelDirectory;
   readonly #made: ReadonlyMap<string, Made>;
   #calls = 0;
@@ -136,7 +137,7 @@ function make(given: ProviderSettings, settings: Settings, prices: Prices, clock
 
 function toAliases(
   models: Config["models"],
-  providers: ReadonlyMap<string, Provider>,
+  providers: ReadonlyMap<string, UpstreamProvider>,
 ): ReadonlyMap<string, readonly Target[]> {
   return new Map(
     Object.entries(models).map(([alias, { targets }]) => [

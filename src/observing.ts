@@ -4,7 +4,7 @@ import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Clock } from "./domain/clock.ts";
 import type { CallWatcher } from "./domain/watch.ts";
 import type { Catalogue } from "./pricing/catalogue.ts";
-import type { Provider } from "./provider/provider.ts";
+import type { UpstreamProvider } from "./provider/upstream.ts";
 import type { Calls } from "./service/calls.ts";
 import { createCallLog } from "./telemetry/call-log.ts";
 import { forwardDiagnostics } from "./telemetry/diagnostics.ts";
@@ -27,7 +27,7 @@ export interface ObservingOptions {
   readonly output: LogDestination;
   readonly clock: Clock;
   readonly calls: Calls;
-  readonly providers: () => ReadonlyMap<string, Provider>;
+  readonly providers: () => ReadonlyMap<string, UpstreamProvider>;
   readonly models: Config["models"];
   readonly catalogue: () => Catalogue;
 }

@@ -3,7 +3,7 @@ import { AttemptOutcome, type Cost, ErrorReason, type Prompt, type Usage } from 
 import { computeCost } from "../pricing/cost.ts";
 import { createTokenCounter, estimateTokens } from "../pricing/estimate.ts";
 import type { PriceBook } from "../pricing/price-book.ts";
-import type { Target } from "../provider/provider.ts";
+import type { Target } from "../provider/upstream.ts";
 import type { Delivered } from "./delivered.ts";
 import { countPromptTokens } from "./prompt-tokens.ts";
 
@@ -60,8 +60,12 @@ export class Accounts {
 
 const NOTHING: Account = { usage: undefined, cost: undefined };
 
-/** Failures before which no model began: nothing was used. */
+/** Failures before which no model began, where they come before the head of an answer: nothing was used. */
 const unbilled: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.FEATURE_UNSUPPORTED,
+  ErrorReason.INVALID_REQUEST,
+  ErrorReason.UPSTREAM_UNAUTHENTICATED,
+  ErrorReason.UPSTREAM_MODEL_NOT_FOUND,
   ErrorReason.UPSTREAM_UNREACHABLE,
   ErrorReason.UPSTREAM_TLS_FAILED,
   ErrorReason.UPSTREAM_REDIRECTED,

@@ -4,8 +4,7 @@ import { toDuration } from "../domain/duration.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptWatch } from "../domain/watch.ts";
-import type { Target } from "../provider/provider.ts";
-import type { UpstreamCall } from "../provider/upstream-call.ts";
+import type { Target, Upstream } from "../provider/upstream.ts";
 import type { Accounts } from "./account.ts";
 import { Delivered } from "./delivered.ts";
 import type { RoutedCall } from "./stages.ts";
@@ -14,7 +13,7 @@ import type { RoutedCall } from "./stages.ts";
 export class AttemptRecord {
   readonly #call: RoutedCall;
   readonly #target: Target;
-  readonly #upstream: UpstreamCall;
+  readonly #upstream: Upstream;
   readonly #watch: AttemptWatch;
   readonly #accounts: Accounts;
   readonly #clock: Clock;
@@ -30,7 +29,7 @@ export class AttemptRecord {
   constructor(
     call: RoutedCall,
     target: Target,
-    upstream: UpstreamCall,
+    upstream: Upstream,
     watch: AttemptWatch,
     accounts: Accounts,
     clock: Clock,

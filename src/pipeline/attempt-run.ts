@@ -5,8 +5,7 @@ import { toMs } from "../domain/duration.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Batch, ChatEvent } from "../domain/event.ts";
 import { addCosts } from "../pricing/add-costs.ts";
-import type { Target } from "../provider/provider.ts";
-import type { UpstreamCall } from "../provider/upstream-call.ts";
+import type { Target, Upstream } from "../provider/upstream.ts";
 import type { Accounts } from "./account.ts";
 import { AttemptRecord } from "./attempt-record.ts";
 import type { RoutedCall } from "./stages.ts";
@@ -36,7 +35,7 @@ export class AttemptRun implements Rest {
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #timeouts: AttemptTimeouts;
-  readonly #upstream: UpstreamCall;
+  readonly #upstream: Upstream;
   readonly #record: AttemptRecord;
   readonly #watchdog: Watchdog;
   readonly #startedAt: number;

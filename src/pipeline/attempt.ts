@@ -2,7 +2,7 @@ import type { Answer, Handler } from "../domain/call.ts";
 import type { Clock, Random } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
-import { targetName } from "../provider/provider.ts";
+import { targetName } from "../provider/upstream.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
 import { type AttemptParts, AttemptRun, describeFailure } from "./attempt-run.ts";
 import { sleep } from "./sleep.ts";

@@ -1,12 +1,12 @@
 import type { Call, Stage } from "../domain/call.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, invalidRequest } from "../domain/error.ts";
-import type { Provider, Target } from "../provider/provider.ts";
+import type { Target, UpstreamProvider } from "../provider/upstream.ts";
 import { findNearest } from "../routing/nearest.ts";
 import type { RoutedCall } from "./stages.ts";
 
 export interface Routes {
-  readonly providers: ReadonlyMap<string, Provider>;
+  readonly providers: ReadonlyMap<string, UpstreamProvider>;
   /** Names that callers may use instead of `provider/model`; they come first. */
   readonly aliases: ReadonlyMap<string, readonly Target[]>;
 }

@@ -5,6 +5,7 @@ import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
 import type { Dialect, EncodedRequest } from "./dialect.ts";
 import type { KeyHeader } from "./presets.ts";
+import type { UpstreamProvider } from "./upstream.ts";
 import { type Authorize, type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
 
 export interface ProviderOptions extends ConnectionOptions {
@@ -30,19 +31,8 @@ export interface ProviderOptions extends ConnectionOptions {
   readonly clock: Clock;
 }
 
-/** Where a call can go: a provider and a model of it. */
-export interface Target {
-  readonly provider: Provider;
-  readonly model: string;
-}
-
-/** As callers write it: `provider/model`. */
-export function targetName({ provider, model }: Target): string {
-  return `${provider.name}/${model}`;
-}
-
 /** A configured place to send calls to: a dialect, an address, a key and the connections. Must be closed. */
-export class Provider {
+export class Provider implements UpstreamProvider<EncodedRequest> {
   readonly name: string;
   readonly catalogueProvider: string | undefined;
   readonly #host: string;

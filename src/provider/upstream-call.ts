@@ -8,6 +8,7 @@ import { type Connections, type Exchange, readAll, type WireRequest } from "../w
 import { AnswerStream, GRACE_OVER } from "./answer-stream.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
+import type { Upstream } from "./upstream.ts";
 
 export interface ResponseLimits {
   /** Longest answer, decompressed. */
@@ -42,7 +43,7 @@ export interface UpstreamCallOptions {
 }
 
 /** One request to an upstream, as a stream of events. */
-export class UpstreamCall {
+export class UpstreamCall implements Upstream {
   readonly #options: UpstreamCallOptions;
   #exchange: Exchange | undefined;
   #aborted: GatewayError | undefined;
@@ -79,13 +80,11 @@ export class UpstreamCall {
     return this.#decoder?.finishing === true;
   }
 
-  /** Time in which the gateway waited for the upstream, ms. */
   get waitedMs(): number {
     const since = this.#waitsSince;
     return this.#waitedMs + (since === undefined ? 0 : this.#options.clock.now() - since);
   }
 
-  /** HTTP status of the answer; 0 before there is one. */
   get status(): number {
     return this.#status;
   }

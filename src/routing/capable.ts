@@ -2,7 +2,7 @@ import { ErrorReason, type Prompt } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
 import type { Capabilities, Feature } from "../models/capabilities.ts";
 import type { CapabilityBook } from "../models/capability-book.ts";
-import type { Target } from "../provider/provider.ts";
+import type { Target } from "../provider/upstream.ts";
 import { type Demands, readDemands } from "./demands.ts";
 import { boundLeastTokens } from "./least-tokens.ts";
 

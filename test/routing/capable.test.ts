@@ -8,7 +8,7 @@ import { reasonName } from "../../src/domain/reasons.ts";
 import { FEATURES, type Feature } from "../../src/models/capabilities.ts";
 import { createCapabilityBook } from "../../src/models/capability-book.ts";
 import { createModelCatalogue } from "../../src/models/catalogue.ts";
-import type { Provider, Target } from "../../src/provider/provider.ts";
+import type { Target, UpstreamProvider } from "../../src/provider/upstream.ts";
 import { capableTargets } from "../../src/routing/capable.ts";
 
 const book = createCapabilityBook({
@@ -31,7 +31,7 @@ const book = createCapabilityBook({
 });
 
 function target(model: string): Target {
-  return { provider: { name: "openai" } as Provider, model };
+  return { provider: { name: "openai" } as UpstreamProvider, model };
 }
 
 function promptOf(prompt: MessageInitShape<typeof PromptSchema>): Prompt {
