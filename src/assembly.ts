@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from "node:util";
+import type { AiSdkSettings } from "./config/ai-sdk.ts";
 import type { Config } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { ProviderSettings } from "./config/providers.ts";
@@ -7,12 +8,14 @@ import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
+import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
 import { observe } from "./pipeline/observe.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
 import type { Prices } from "./prices.ts";
+import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
 import { Provider } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { Target, UpstreamProvider } from "./provider/upstream.ts";
@@ -24,6 +27,7 @@ import { authorizeOf } from "./signing.ts";
 export interface Plan {
   readonly settings: Settings;
   readonly providers: readonly ProviderSettings[];
+  readonly packages: Packages;
   readonly models: Config["models"];
   readonly prices: Prices;
   readonly capabilities: CapabilityBook;
@@ -51,7 +55,7 @@ export class Assembly implements CallPlan {
     this.#made = new Map(
       providers.map((given) => [
         given.name,
-        make(given, settings, prices, clock, previous === undefined ? undefined : previous.#made.get(given.name)),
+        make(given, plan, clock, previous === undefined ? undefined : previous.#made.get(given.name)),
       ]),
     );
     this.providers = new Map(Array.from(this.#made, ([name, { provider }]) => [name, provider]));
@@ -106,33 +110,69 @@ export class Assembly implements CallPlan {
   }
 }
 
-function make(given: ProviderSettings, settings: Settings, prices: Prices, clock: Clock, previous?: Made): Made {
-  const dialect = findDialect(given.preset, given.dialect);
-  if (dialect === undefined) throw new ConfigError([{ path: `providers.${given.name}`, message: "has no dialect" }]);
-  const { key, ...rest } = given;
+function make(given: ProviderSettings, plan: Plan, clock: Clock, previous?: Made): Made {
+  const { settings, prices } = plan;
+  const { name, key, aiSdk, baseUrl, headers, maxConnections } = given;
   const options = {
     connectTimeoutMs: settings.connectTimeoutMs,
     limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
-    catalogueProvider: prices.catalogueProviders.get(given.name),
+    catalogueProvider: prices.catalogueProviders.get(name),
   };
-  const from = { ...rest, ...options, key: key?.reveal() };
+  const secrets = Object.values(aiSdk?.secrets ?? {}).map((secret) => secret.reveal());
+  const from = { ...given, ...options, key: key?.reveal(), secrets };
   if (previous !== undefined && isDeepStrictEqual(previous.from, from)) return previous;
+  const shared = { ...options, clock, name, key, baseUrl, headers, maxConnections };
+  if (aiSdk !== undefined) return { provider: openPackaged(given, aiSdk, shared, plan.packages), from };
+  const dialect = findDialect(given.preset, given.dialect);
+  if (dialect === undefined) throw new ConfigError([{ path: `providers.${name}`, message: "has no dialect" }]);
   const provider = new Provider({
-    ...options,
-    key,
+    ...shared,
     dialect,
-    clock,
-    name: given.name,
-    baseUrl: given.baseUrl,
     keyHeader: keyHeaderOf(given.preset, given.dialect),
     authorize: authorizeOf(given, settings, clock),
-    vendor: vendorOf(given.preset) ?? given.name,
+    vendor: vendorOf(given.preset) ?? name,
     propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
-    headers: given.headers,
     apiVersion: given.apiVersion,
-    maxConnections: given.maxConnections,
   });
   return { provider, from };
+}
+
+type Shared = Pick<
+  Parameters<OpenAiSdk>[0],
+  | "connectTimeoutMs"
+  | "limits"
+  | "catalogueProvider"
+  | "clock"
+  | "name"
+  | "key"
+  | "baseUrl"
+  | "headers"
+  | "maxConnections"
+>;
+
+function openPackaged(
+  { name, propagatesTrace }: ProviderSettings,
+  { options, secrets, optionsName, vendor }: AiSdkSettings,
+  shared: Shared,
+  packages: Packages,
+): UpstreamProvider {
+  const path = `providers.${name}.ai_sdk`;
+  const open = packages.get(name);
+  if (open === undefined) throw new ConfigError([{ path, message: "its package was not loaded" }]);
+  try {
+    return open({
+      ...shared,
+      options,
+      secrets,
+      optionsName,
+      vendor: vendorOf(vendor) ?? name,
+      // Whoever a package talks to is somebody else, as far as is known.
+      propagatesTrace: propagatesTrace ?? false,
+    });
+  } catch (error) {
+    const words = error instanceof Error ? error.message : "it throws";
+    throw new ConfigError([{ path, message: `the package does not take this: ${words}` }]);
+  }
 }
 
 function toAliases(

@@ -88,7 +88,7 @@ async function main(): Promise<void> {
   }
   let prepared: Prepared;
   try {
-    prepared = prepare(args);
+    prepared = await prepare(args);
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     reportConfigError(error);

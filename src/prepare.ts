@@ -12,6 +12,7 @@ import { LOG_LEVELS, type Settings, toSettings } from "./config/settings.ts";
 import { type TelemetrySettings, toTelemetrySettings } from "./config/telemetry.ts";
 import { checkAddresses, readTls } from "./listening.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
+import { loadPackages, type Packages } from "./packages.ts";
 import { type Prices, pricedProviders, readPrices } from "./prices.ts";
 import { known } from "./provider/registry.ts";
 import type { TlsFiles } from "./transport/address.ts";
@@ -28,6 +29,7 @@ export interface ConfigArguments {
 export interface Prepared {
   readonly models: Config["models"];
   readonly providers: readonly ProviderSettings[];
+  readonly packages: Packages;
   readonly prices: Prices;
   readonly capabilities: CapabilityBook;
   readonly telemetry: TelemetrySettings;
@@ -36,7 +38,7 @@ export interface Prepared {
 }
 
 /** Everything that the configuration says, checked. Throws `ConfigError` with all that is wrong with it. */
-export function prepare(args: ConfigArguments): Prepared {
+export async function prepare(args: ConfigArguments): Promise<Prepared> {
   const config = args.config === undefined ? emptyConfig() : loadConfig(args.config);
   const problems: Problem[] = [];
   const providers =
@@ -49,6 +51,7 @@ export function prepare(args: ConfigArguments): Prepared {
   const named = { providers: priced.map(({ name }) => name), catalogueProviders: prices.catalogueProviders };
   const capabilities = readCapabilities(config.capabilities, named, problems);
   const telemetry = toTelemetrySettings(config, processEnvironment, problems);
+  const packages = await loadPackages(providers, problems);
   const level = args["log-level"];
   if (level !== undefined && !LOG_LEVELS.some((one) => one === level)) {
     problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
@@ -57,5 +60,5 @@ export function prepare(args: ConfigArguments): Prepared {
   const settings = toSettings(config, { grpc: args.grpc, http: args.http, logLevel: level });
   const tls = readTls(config);
   checkAddresses({ settings, tls, insecure: args.insecure === true });
-  return { models: config.models, providers, prices, capabilities, telemetry, settings, tls };
+  return { models: config.models, providers, packages, prices, capabilities, telemetry, settings, tls };
 }

@@ -1,4 +1,5 @@
-import { findCatalogueProvider } from "./models/catalogue-providers.ts";
+import { aiSdkVendor } from "./config/ai-sdk.ts";
+import { CATALOGUE_PROVIDERS, findCatalogueProvider } from "./models/catalogue-providers.ts";
 import { type Catalogue, loadCatalogue } from "./pricing/catalogue.ts";
 import { type PriceSetting, toPriceOverrides } from "./pricing/overrides.ts";
 import { createPriceBook, type PriceBook } from "./pricing/price-book.ts";
@@ -41,13 +42,17 @@ export function readPrices(
   };
 }
 
+interface ConfiguredProvider {
+  readonly preset: string;
+  readonly baseUrl: string;
+  readonly aiSdk?: { readonly package: string; readonly vendor: string } | undefined;
+}
+
 /** The providers as a configuration has them, whether the rest of it can be used or not. */
-export function pricedProviders(
-  configured: Readonly<Record<string, { readonly preset: string; readonly baseUrl: string }>>,
-): PricedProvider[] {
-  return Object.entries(configured).map(([name, { preset, baseUrl }]) => ({
+export function pricedProviders(configured: Readonly<Record<string, ConfiguredProvider>>): PricedProvider[] {
+  return Object.entries(configured).map(([name, { preset, baseUrl, aiSdk }]) => ({
     name,
-    preset: preset || undefined,
+    preset: aiSdk === undefined ? preset || undefined : aiSdkVendor(aiSdk, CATALOGUE_PROVIDERS),
     baseUrl: baseUrl || undefined,
   }));
 }

@@ -12,14 +12,19 @@ const LOOK_MS = 1000;
  * goes on with the one before. `always`: providers that no configuration names.
  */
 export function reloadOnChange(args: ConfigArguments, always: readonly ProviderSettings[], gateway: Gateway): void {
-  const reload = (): void => {
+  const read = async (): Promise<void> => {
     try {
-      const { providers, ...prepared } = prepare(args);
+      const { providers, ...prepared } = await prepare(args);
       gateway.reload({ ...prepared, providers: [...providers, ...always] });
     } catch (error) {
       if (!(error instanceof ConfigError)) throw error;
       gateway.reloadRefused(error.problems);
     }
+  };
+  // One after the other, so that the newest stays.
+  let reading = Promise.resolve();
+  const reload = (): void => {
+    reading = reading.then(read);
   };
   process.on("SIGHUP", reload);
   if (args.config !== undefined) {

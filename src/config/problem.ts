@@ -15,3 +15,6 @@ export class ConfigError extends Error {
     this.problems = problems;
   }
 }
+
+/** Takes what is wrong with a part of the configuration: `key` is the path below that part. */
+export type Report = (key: string, message: string) => void;

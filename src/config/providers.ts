@@ -1,8 +1,10 @@
 import type { Secret } from "../domain/secret.ts";
+import { type AiSdkSettings, toAiSdkSettings } from "./ai-sdk.ts";
 import { type AwsSettings, awsRegion, toAwsSettings } from "./aws.ts";
 import { type GoogleSettings, googleBaseUrl, toGoogleSettings } from "./google.ts";
+import { checkHeaders } from "./headers.ts";
 import type { Config } from "./load.ts";
-import type { Problem } from "./problem.ts";
+import type { Problem, Report } from "./problem.ts";
 import { type Environment, resolveSecret } from "./secrets.ts";
 
 /** What the configuration must know of the table of known providers. */
@@ -26,6 +28,7 @@ export interface ProviderSettings {
   readonly preset: string | undefined;
   /** Undefined where the preset decides. */
   readonly dialect: string | undefined;
+  /** Empty where a package knows it. */
   readonly baseUrl: string;
   readonly key: Secret | undefined;
   readonly headers: Readonly<Record<string, string>>;
@@ -37,26 +40,14 @@ export interface ProviderSettings {
   readonly aws: AwsSettings | undefined;
   /** Requests are let in by Google's access tokens. */
   readonly google?: GoogleSettings;
+  /** A package speaks its wire, instead of a preset or a dialect. */
+  readonly aiSdk?: AiSdkSettings;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
 
 /** Dialects whose requests can be signed for Amazon. */
 const AWS_DIALECTS: ReadonlySet<string> = new Set(["bedrock-converse"]);
-
-/** Headers that the gateway writes itself, or that would break the framing of requests. */
-const OWN_HEADERS = new Set([
-  "authorization",
-  "api-key",
-  "x-api-key",
-  "x-goog-api-key",
-  "x-amz-date",
-  "x-amz-security-token",
-  "host",
-  "content-length",
-  "transfer-encoding",
-  "connection",
-]);
 
 /** Completes the configured providers from the table. Adds to `problems` what cannot be used. */
 export function toProviderSettings(
@@ -71,12 +62,14 @@ export function toProviderSettings(
     const problem = (key: string, message: string): void => {
       problems.push({ path: `${path}${key}`, message });
     };
+    if (given.aiSdk !== undefined) return toPackaged(name, given, given.aiSdk, known, environment, problems);
     const preset = Object.hasOwn(known.presets, given.preset) ? known.presets[given.preset] : undefined;
     if (given.preset !== "" && preset === undefined) {
       problem(".preset", `no such preset; there are ${Object.keys(known.presets).join(", ")}`);
     }
     if (given.preset !== "" && given.dialect !== "") problem(".dialect", "the preset says it; leave one of them out");
-    if (given.preset === "" && given.dialect === "") problem("", "needs a preset, or a dialect with a base_url");
+    if (given.preset === "" && given.dialect === "")
+      problem("", "needs a preset, or a dialect with a base_url, or ai_sdk");
     if (given.dialect !== "" && !known.dialects.includes(given.dialect)) {
       problem(".dialect", `no such dialect; there are ${known.dialects.join(", ")}`);
     }
@@ -96,13 +89,7 @@ export function toProviderSettings(
     }
     if (given.apiKey !== "" && given.aws?.profile) problem(".aws.profile", "is not used beside api_key; leave out one");
     if (baseUrl !== undefined && !URL.canParse(baseUrl)) problem(".base_url", "is no URL");
-    for (const [header, value] of Object.entries(given.headers)) {
-      if (OWN_HEADERS.has(header.toLowerCase()) || !/^[A-Za-z0-9-]+$/.test(header)) {
-        problem(`.headers.${header}`, "cannot be set; keys belong in api_key");
-      } else if (!/^[\x20-\x7e]*$/.test(value)) {
-        problem(`.headers.${header}`, "holds characters that no header can carry");
-      }
-    }
+    checkHeaders(given.headers, problem);
     let key: Secret | undefined;
     try {
       // A profile that is named comes before a key that happens to be in the environment.
@@ -127,6 +114,50 @@ export function toProviderSettings(
       },
     ];
   });
+}
+
+/** A provider that a package speaks for: what presets and dialects need is not for it. */
+function toPackaged(
+  name: string,
+  given: Config["providers"][string],
+  aiSdk: NonNullable<Config["providers"][string]["aiSdk"]>,
+  known: Known,
+  environment: Environment,
+  problems: Problem[],
+): ProviderSettings[] {
+  const before = problems.length;
+  const problem: Report = (key, message) => problems.push({ path: `providers.${name}${key}`, message });
+  const { preset, dialect, google, aws, apiVersion: api_version } = given;
+  for (const [key, value] of Object.entries({ preset, dialect, google, aws, api_version })) {
+    if (value !== undefined && value !== "") problem(`.${key}`, "is not used beside ai_sdk; leave one of them out");
+  }
+  const settings = toAiSdkSettings(aiSdk, known.presets, environment, (key, message) => {
+    problem(`.ai_sdk${key}`, message);
+  });
+  checkHeaders(given.headers, problem);
+  if (given.baseUrl !== "" && !URL.canParse(given.baseUrl)) problem(".base_url", "is no URL");
+  let key: Secret | undefined;
+  try {
+    key = findKey(given.apiKey, undefined, environment);
+  } catch (error) {
+    problem(".api_key", error instanceof Error ? error.message : "cannot be read");
+  }
+  if (problems.length > before) return [];
+  return [
+    {
+      name,
+      key,
+      preset: undefined,
+      dialect: undefined,
+      baseUrl: given.baseUrl,
+      headers: given.headers,
+      apiVersion: undefined,
+      maxConnections: given.maxConnections || DEFAULT_MAX_CONNECTIONS,
+      propagatesTrace: given.propagateTrace,
+      aws: undefined,
+      aiSdk: settings,
+    },
+  ];
 }
 
 /** Without a configuration: every preset whose usual variable is set. Adds to `problems` what cannot be used. */

@@ -15,6 +15,7 @@ export function checkShape(desc: DescMessage, document: Document.Parsed): Proble
 }
 
 const DURATION = "google.protobuf.Duration";
+const ANY_JSON = "google.protobuf.Struct";
 
 class Walk {
   readonly #document: Document.Parsed;
@@ -38,6 +39,7 @@ class Walk {
       this.#problem(path, "must be a block of keys");
       return;
     }
+    if (desc.typeName === ANY_JSON) return;
     for (const { key, value } of node.items) {
       const name = String(isScalar(key) ? key.value : key);
       const field = desc.fields.find((one) => one.name === name);

@@ -28,6 +28,7 @@ export interface AttemptTarget {
   /** The vendor's name in the OpenTelemetry GenAI conventions. */
   readonly vendor: string;
   readonly model: string;
+  /** Empty where only a package knows it. */
   readonly host: string;
   readonly port: number;
 }

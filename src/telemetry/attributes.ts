@@ -23,8 +23,7 @@ export function requestAttributes(call: Admission, target: AttemptTarget): Attri
     [attribute.genAiOperationName]: OPERATION,
     [attribute.genAiProviderName]: target.vendor,
     [attribute.genAiRequestModel]: target.model,
-    [attribute.serverAddress]: target.host,
-    [attribute.serverPort]: target.port,
+    ...(target.host === "" ? {} : { [attribute.serverAddress]: target.host, [attribute.serverPort]: target.port }),
     [own.provider]: target.provider,
   };
   if (delivery === "stream") attributes[attribute.genAiRequestStream] = true;

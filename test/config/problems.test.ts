@@ -105,7 +105,7 @@ const rules: readonly Row[] = [
 ];
 
 const providers: readonly Row[] = [
-  ["providers: { a: {} }", ["providers.a", "needs a preset, or a dialect with a base_url"]],
+  ["providers: { a: {} }", ["providers.a", "needs a preset, or a dialect with a base_url, or ai_sdk"]],
   ["providers: { a: { preset: openia } }", ["providers.a.preset", `no such preset; there are ${presets}`]],
   ["providers: { a: { preset: toString } }", ["providers.a.preset", `no such preset; there are ${presets}`]],
   [

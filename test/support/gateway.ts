@@ -11,6 +11,7 @@ import { type Clock, type Random, systemClock } from "../../src/domain/clock.ts"
 import { GatewayService } from "../../src/domain/contract.ts";
 import { type Gateway, openGateway } from "../../src/gateway.ts";
 import { readTls } from "../../src/listening.ts";
+import { loadPackages } from "../../src/packages.ts";
 import { pricedProviders, readPrices } from "../../src/prices.ts";
 import { known } from "../../src/provider/registry.ts";
 import { createLog } from "../../src/telemetry/log.ts";
@@ -48,6 +49,7 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
   const named = { providers: Object.keys(config.providers), catalogueProviders: prices.catalogueProviders };
   const capabilities = readCapabilities(config.capabilities, named, problems);
   const telemetry = toTelemetrySettings(config, options.environment ?? {}, problems);
+  const packages = await loadPackages(providers, problems);
   if (problems.length > 0) throw new ConfigError(problems);
   const logged: Record<string, unknown>[] = [];
   const flags = { grpc: "127.0.0.1:0", http: "127.0.0.1:0", logLevel: undefined };
@@ -55,6 +57,7 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
   const output = { write: (line: string) => logged.push(JSON.parse(line) as Record<string, unknown>) };
   const gateway = await openGateway({
     providers,
+    packages,
     tls,
     settings: { ...toSettings(config, flags), ...options.settings },
     models: config.models,

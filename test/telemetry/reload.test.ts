@@ -15,6 +15,7 @@ const plan = {
   capabilities: readCapabilities({}, { providers: [], catalogueProviders: new Map() }, []),
   providers: [],
   models: {},
+  packages: new Map(),
 };
 
 test("reloads are spans of their own, and counted by their outcome", async () => {

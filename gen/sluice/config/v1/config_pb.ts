@@ -6,14 +6,14 @@ import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
 import type { Duration } from "@bufbuild/protobuf/wkt";
-import { file_google_protobuf_duration } from "@bufbuild/protobuf/wkt";
-import type { Message } from "@bufbuild/protobuf";
+import { file_google_protobuf_duration, file_google_protobuf_struct } from "@bufbuild/protobuf/wkt";
+import type { JsonObject, Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSKnBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEaUwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4uc2x1aWNlLmNvbmZpZy52MS5DYXBhYmlsaXRpZXM6AjgBIu8BCgZMaXN0ZW4SQwoEZ3JwYxgBIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSQwoEaHR0cBgCIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSIgoDdGxzGAMgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5UbHMSNwoMY29yc19vcmlnaW5zGAQgAygJQiG6SB6SARsiGXIXMhVeKFwqfGh0dHBzPzovL1teL10rKSQiVAoDVGxzEhoKCWNlcnRfZmlsZRgBIAEoCUIHukgEcgIQARIZCghrZXlfZmlsZRgCIAEoCUIHukgEcgIQARIWCg5jbGllbnRfY2FfZmlsZRgDIAEoCSKNAwoIUHJvdmlkZXISDgoGcHJlc2V0GAEgASgJEg8KB2RpYWxlY3QYAiABKAkSLgoIYmFzZV91cmwYAyABKAlCHLpIGXIXMhVeJHxeaHR0cHM/Oi8vW14/I0BdKyQSDwoHYXBpX2tleRgEIAEoCRI4CgdoZWFkZXJzGAUgAygLMicuc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSHAoLYXBpX3ZlcnNpb24YBiABKAlCB7pIBHICGEASFwoPbWF4X2Nvbm5lY3Rpb25zGAcgASgNEhwKD3Byb3BhZ2F0ZV90cmFjZRgIIAEoCEgAiAEBEigKBmdvb2dsZRgJIAEoCzIYLnNsdWljZS5jb25maWcudjEuR29vZ2xlEiIKA2F3cxgKIAEoCzIVLnNsdWljZS5jb25maWcudjEuQXdzGi4KDEhlYWRlcnNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAk6AjgBQhIKEF9wcm9wYWdhdGVfdHJhY2UiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQinQMKDENhcGFiaWxpdGllcxIkCg5jb250ZXh0X3dpbmRvdxgBIAEoDUIHukgEKgIgAEgAiAEBEicKEW1heF9vdXRwdXRfdG9rZW5zGAIgASgNQge6SAQqAiAASAGIAQESNAoFaW5wdXQYAyADKAlCJbpIIpIBHxgBIhtyGVIEdGV4dFIFaW1hZ2VSBWF1ZGlvUgNwZGYSMAoGb3V0cHV0GAQgAygJQiC6SB2SARoYASIWchRSBHRleHRSBWltYWdlUgVhdWRpbxISCgV0b29scxgFIAEoCEgCiAEBEh4KEXN0cnVjdHVyZWRfb3V0cHV0GAYgASgISAOIAQESFgoJcmVhc29uaW5nGAcgASgISASIAQESFQoIc2FtcGxpbmcYCCABKAhIBYgBARIPCgdzYW1lX2FzGAkgASgJQhEKD19jb250ZXh0X3dpbmRvd0IUChJfbWF4X291dHB1dF90b2tlbnNCCAoGX3Rvb2xzQhQKEl9zdHJ1Y3R1cmVkX291dHB1dEIMCgpfcmVhc29uaW5nQgsKCV9zYW1wbGluZyLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSKnBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEaUwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4uc2x1aWNlLmNvbmZpZy52MS5DYXBhYmlsaXRpZXM6AjgBIu8BCgZMaXN0ZW4SQwoEZ3JwYxgBIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSQwoEaHR0cBgCIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSIgoDdGxzGAMgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5UbHMSNwoMY29yc19vcmlnaW5zGAQgAygJQiG6SB6SARsiGXIXMhVeKFwqfGh0dHBzPzovL1teL10rKSQiVAoDVGxzEhoKCWNlcnRfZmlsZRgBIAEoCUIHukgEcgIQARIZCghrZXlfZmlsZRgCIAEoCUIHukgEcgIQARIWCg5jbGllbnRfY2FfZmlsZRgDIAEoCSK2AwoIUHJvdmlkZXISDgoGcHJlc2V0GAEgASgJEg8KB2RpYWxlY3QYAiABKAkSLgoIYmFzZV91cmwYAyABKAlCHLpIGXIXMhVeJHxeaHR0cHM/Oi8vW14/I0BdKyQSDwoHYXBpX2tleRgEIAEoCRI4CgdoZWFkZXJzGAUgAygLMicuc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSHAoLYXBpX3ZlcnNpb24YBiABKAlCB7pIBHICGEASFwoPbWF4X2Nvbm5lY3Rpb25zGAcgASgNEhwKD3Byb3BhZ2F0ZV90cmFjZRgIIAEoCEgAiAEBEigKBmdvb2dsZRgJIAEoCzIYLnNsdWljZS5jb25maWcudjEuR29vZ2xlEiIKA2F3cxgKIAEoCzIVLnNsdWljZS5jb25maWcudjEuQXdzEicKBmFpX3NkaxgLIAEoCzIXLnNsdWljZS5jb25maWcudjEuQWlTZGsaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3Byb3BhZ2F0ZV90cmFjZSKEAwoFQWlTZGsSUAoHcGFja2FnZRgBIAEoCUI/ukg8cjoY1gEyNV4oQFthLXowLTl+LV1bYS16MC05Ll9+LV0qLyk/W2EtejAtOX4tXVthLXowLTkuX34tXSokEjsKB2ZhY3RvcnkYAiABKAlCKrpIJ3IlMiNeJHxeW0EtWmEtel8kXVtBLVphLXowLTlfJF17MCwxMjd9JBIoCgdvcHRpb25zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJjCgdzZWNyZXRzGAQgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5BaVNkay5TZWNyZXRzRW50cnlCLLpIKZoBJiIkciIyIF5bQS1aYS16XyRdW0EtWmEtejAtOV8kXXswLDEyN30kEh0KDG9wdGlvbnNfbmFtZRgFIAEoCUIHukgEcgIYQBIOCgZ2ZW5kb3IYBiABKAkaLgoMU2VjcmV0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQinQMKDENhcGFiaWxpdGllcxIkCg5jb250ZXh0X3dpbmRvdxgBIAEoDUIHukgEKgIgAEgAiAEBEicKEW1heF9vdXRwdXRfdG9rZW5zGAIgASgNQge6SAQqAiAASAGIAQESNAoFaW5wdXQYAyADKAlCJbpIIpIBHxgBIhtyGVIEdGV4dFIFaW1hZ2VSBWF1ZGlvUgNwZGYSMAoGb3V0cHV0GAQgAygJQiC6SB2SARoYASIWchRSBHRleHRSBWltYWdlUgVhdWRpbxISCgV0b29scxgFIAEoCEgCiAEBEh4KEXN0cnVjdHVyZWRfb3V0cHV0GAYgASgISAOIAQESFgoJcmVhc29uaW5nGAcgASgISASIAQESFQoIc2FtcGxpbmcYCCABKAhIBYgBARIPCgdzYW1lX2FzGAkgASgJQhEKD19jb250ZXh0X3dpbmRvd0IUChJfbWF4X291dHB1dF90b2tlbnNCCAoGX3Rvb2xzQhQKEl9zdHJ1Y3R1cmVkX291dHB1dEIMCgpfcmVhc29uaW5nQgsKCV9zYW1wbGluZyLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -188,7 +188,7 @@ export const TlsSchema: GenMessage<Tls> = /*@__PURE__*/
 export type Provider = Message<"sluice.config.v1.Provider"> & {
   /**
    * A known provider: its address, dialect, authentication and quirks. Either
-   * this, or `dialect` with `base_url`.
+   * this, or `dialect` with `base_url`, or `ai_sdk`.
    *
    * @generated from field: string preset = 1;
    */
@@ -244,7 +244,7 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   /**
    * Send the caller's trace on (`traceparent`). Default: to servers of one's own
    * (`ollama`, `ollama-native`, `vllm`, `llamacpp`, `lmstudio`, and those without
-   * a preset).
+   * a preset); to packages never.
    *
    * @generated from field: optional bool propagate_trace = 8;
    */
@@ -267,6 +267,14 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
    * @generated from field: sluice.config.v1.Aws aws = 10;
    */
   aws?: Aws | undefined;
+
+  /**
+   * A language model package of the AI SDK speaks the provider's wire: for
+   * providers that have no preset and no dialect. Instead of both.
+   *
+   * @generated from field: sluice.config.v1.AiSdk ai_sdk = 11;
+   */
+  aiSdk?: AiSdk | undefined;
 };
 
 /**
@@ -275,6 +283,72 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
  */
 export const ProviderSchema: GenMessage<Provider> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 3);
+
+/**
+ * A package of the AI SDK (npm), version 2, 3 or 4 of its specification. Must be
+ * installed beside the gateway: `npm install @ai-sdk/mistral`. It runs inside
+ * the gateway's process; its requests go through the gateway's connections, with
+ * their limits. What it says, or is seen, to leave out of what was asked is
+ * refused.
+ *
+ * @generated from message sluice.config.v1.AiSdk
+ */
+export type AiSdk = Message<"sluice.config.v1.AiSdk"> & {
+  /**
+   * Name of the package. Required.
+   *
+   * @generated from field: string package = 1;
+   */
+  package: string;
+
+  /**
+   * The export that makes its provider. Default: the only one that begins with
+   * `create`, such as `createMistral`.
+   *
+   * @generated from field: string factory = 2;
+   */
+  factory: string;
+
+  /**
+   * Options of the factory, plain JSON. Not for secrets, and not for what has a
+   * place of its own: `apiKey` (`api_key`), `baseURL` (`base_url`), `headers`.
+   *
+   * @generated from field: google.protobuf.Struct options = 3;
+   */
+  options?: JsonObject | undefined;
+
+  /**
+   * Options of the factory that are secrets, beside `apiKey`: name → reference
+   * (`env:NAME` or `file:/path`), such as `secretAccessKey`.
+   *
+   * @generated from field: map<string, string> secrets = 4;
+   */
+  secrets: { [key: string]: string };
+
+  /**
+   * Name under which the package reads a call's options: where the caller's
+   * `provider_options` for this provider go. Default: what the package calls
+   * itself, such as `mistral`.
+   *
+   * @generated from field: string options_name = 5;
+   */
+  optionsName: string;
+
+  /**
+   * Preset whose prices and vendor's name the models have, such as `mistral`.
+   * Default: the one that the package is named after, if any.
+   *
+   * @generated from field: string vendor = 6;
+   */
+  vendor: string;
+};
+
+/**
+ * Describes the message sluice.config.v1.AiSdk.
+ * Use `create(AiSdkSchema)` to create a new message.
+ */
+export const AiSdkSchema: GenMessage<AiSdk> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 4);
 
 /**
  * Where requests to Amazon go, and who signs them. Keys come from the profile
@@ -306,7 +380,7 @@ export type Aws = Message<"sluice.config.v1.Aws"> & {
  * Use `create(AwsSchema)` to create a new message.
  */
 export const AwsSchema: GenMessage<Aws> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 4);
+  messageDesc(file_sluice_config_v1_config, 5);
 
 /**
  * A project of Google Cloud, and who asks in its name.
@@ -346,7 +420,7 @@ export type Google = Message<"sluice.config.v1.Google"> & {
  * Use `create(GoogleSchema)` to create a new message.
  */
 export const GoogleSchema: GenMessage<Google> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 5);
+  messageDesc(file_sluice_config_v1_config, 6);
 
 /**
  * A name that callers may use.
@@ -375,7 +449,7 @@ export type Model = Message<"sluice.config.v1.Model"> & {
  * Use `create(ModelSchema)` to create a new message.
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 6);
+  messageDesc(file_sluice_config_v1_config, 7);
 
 /**
  * What a model costs: rates in USD for a million tokens; or whose price it has;
@@ -483,7 +557,7 @@ export type Price = Message<"sluice.config.v1.Price"> & {
  * Use `create(PriceSchema)` to create a new message.
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 7);
+  messageDesc(file_sluice_config_v1_config, 8);
 
 /**
  * What a model can do. Calls that ask for what it cannot are sent to another
@@ -563,7 +637,7 @@ export type Capabilities = Message<"sluice.config.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 8);
+  messageDesc(file_sluice_config_v1_config, 9);
 
 /**
  * Bounds. Each has a default that suits most.
@@ -662,7 +736,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 9);
+  messageDesc(file_sluice_config_v1_config, 10);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -707,7 +781,7 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 10);
+  messageDesc(file_sluice_config_v1_config, 11);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -728,7 +802,7 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 11);
+  messageDesc(file_sluice_config_v1_config, 12);
 
 /**
  * What is traced and measured. The standard `OTEL_*` variables are obeyed too;
@@ -798,7 +872,7 @@ export type Telemetry = Message<"sluice.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 12);
+  messageDesc(file_sluice_config_v1_config, 13);
 
 /**
  * An OpenTelemetry collector, or whatever else speaks OTLP.
@@ -827,7 +901,7 @@ export type Otlp = Message<"sluice.config.v1.Otlp"> & {
  * Use `create(OtlpSchema)` to create a new message.
  */
 export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 13);
+  messageDesc(file_sluice_config_v1_config, 14);
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
@@ -857,5 +931,5 @@ export type RecordContent = Message<"sluice.config.v1.RecordContent"> & {
  * Use `create(RecordContentSchema)` to create a new message.
  */
 export const RecordContentSchema: GenMessage<RecordContent> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 14);
+  messageDesc(file_sluice_config_v1_config, 15);
 
