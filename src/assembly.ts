@@ -7,10 +7,13 @@ import type { Settings } from "./config/settings.ts";
 import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
+import { toMs } from "./domain/duration.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
 import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
+import { type HealthOptions, HealthRegistry } from "./pipeline/health.ts";
+import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { observe } from "./pipeline/observe.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
@@ -45,6 +48,8 @@ export class Assembly implements CallPlan {
   readonly defaultDeadlineMs: number;
   readonly providers: ReadonlyMap<string, UpstreamProvider>;
   readonly directory: ModelDirectory;
+  readonly health: HealthRegistry;
+  readonly #healthOptions: HealthOptions;
   readonly #made: ReadonlyMap<string, Made>;
   #calls = 0;
   #whenLeft: (() => void) | undefined;
@@ -67,14 +72,19 @@ export class Assembly implements CallPlan {
       now: () => clock.wallNow(),
     });
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
+    this.#healthOptions = settings.health;
+    this.health = this.#takeOverHealth(previous) ?? new HealthRegistry(settings.health, clock, random);
     const observed = observe(clock);
     const routed = route({ providers: this.providers, aliases: toAliases(models, this.providers) });
     const qualified = qualify(capabilities);
+    const accounts = new Accounts(prices.book, clock);
     const attempted = attempt({
       clock,
       random,
+      health: this.health,
+      hedging: toHedging(models, accounts, clock),
       retry: settings.retry,
-      accounts: new Accounts(prices.book, clock),
+      accounts,
       timeouts: {
         headersMs: settings.headersTimeoutMs,
         firstTokenMs: settings.firstTokenTimeoutMs,
@@ -83,6 +93,15 @@ export class Assembly implements CallPlan {
       },
     });
     this.handle = observed(routed(qualified(attempted)));
+  }
+
+  /** What is down stays down after a reload, unless it was another provider by then, or is judged by other rules now. */
+  #takeOverHealth(previous: Assembly | undefined): HealthRegistry | undefined {
+    if (previous === undefined || !isDeepStrictEqual(previous.#healthOptions, this.#healthOptions)) return undefined;
+    for (const [name, { provider }] of previous.#made) {
+      if (this.#made.get(name)?.provider !== provider) previous.health.forget(name);
+    }
+    return previous.health;
   }
 
   enter(): void {
@@ -188,5 +207,15 @@ function toAliases(
         return provider === undefined ? [] : [{ provider, model: target.slice(slash + 1) }];
       }),
     ]),
+  );
+}
+
+function toHedging(models: Config["models"], accounts: Accounts, clock: Clock): ReadonlyMap<string, Hedging> {
+  return new Map(
+    Object.entries(models).flatMap(([alias, { hedge }]): [string, Hedging][] => {
+      if (hedge === undefined) return [];
+      const options = { delayMs: toMs(hedge.after), maxUsdPerHour: hedge.maxUsdPerHour };
+      return [[alias, createHedging(options, accounts, clock)]];
+    }),
   );
 }

@@ -31,6 +31,19 @@ export interface Settings {
   readonly maxFeatures: number;
   readonly maxLabelValues: number;
   readonly recordContent: { readonly features: ReadonlySet<string>; readonly maxChars: number };
+  /** When a target that fails is left alone, and how many extra attempts it may get. */
+  readonly health: {
+    readonly breaker: {
+      readonly consecutiveFailures: number;
+      readonly failureRatio: number;
+      readonly minAttempts: number;
+      readonly windowMs: number;
+      readonly openMs: number;
+      readonly maxOpenMs: number;
+      readonly forgiveAfterMs: number;
+    };
+    readonly retryBudget: { readonly ratio: number; readonly perSecond: number; readonly windowMs: number };
+  };
   readonly retry: {
     readonly maxAttempts: number;
     readonly baseDelayMs: number;
@@ -44,7 +57,7 @@ const MIB = 1024 * 1024;
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export function toSettings(config: Config, flags: Flags): Settings {
-  const { listen, limits, retry, log, telemetry } = config;
+  const { listen, limits, retry, breaker, log, telemetry } = config;
   const level = flags.logLevel ?? (log?.level || "info");
   return {
     grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
@@ -69,6 +82,22 @@ export function toSettings(config: Config, flags: Flags): Settings {
     recordContent: {
       features: new Set(telemetry?.recordContent?.features),
       maxChars: telemetry?.recordContent?.maxChars || 8192,
+    },
+    health: {
+      breaker: {
+        consecutiveFailures: breaker?.consecutiveFailures || 5,
+        failureRatio: breaker?.failureRatio || 0.5,
+        minAttempts: breaker?.minAttempts || 20,
+        windowMs: ms(breaker?.window, 30_000),
+        openMs: ms(breaker?.open, 1000),
+        maxOpenMs: ms(breaker?.maxOpen, 60_000),
+        forgiveAfterMs: 10_000,
+      },
+      retryBudget: {
+        ratio: retry?.budgetRatio ?? 0.2,
+        perSecond: retry?.budgetPerSecond ?? 10,
+        windowMs: 10_000,
+      },
     },
     retry: {
       maxAttempts: retry?.maxAttempts || 3,

@@ -43,12 +43,14 @@ export interface AttemptEnd {
   readonly finishReason: FinishReason | undefined;
 }
 
-/** Another attempt follows a failed one. */
+/** Another attempt follows a failed one or, as a hedge, one that has nothing to show yet. */
 export interface Reattempt {
-  readonly kind: "retry" | "failover";
-  /** `provider/model` that failed, and the one to be asked next. */
+  /** A restart follows a failure after something of the answer was shown. */
+  readonly kind: "retry" | "failover" | "hedge" | "restart";
+  /** `provider/model` that was asked before, and the one to be asked now. */
   readonly from: string;
   readonly to: string;
+  /** Of the failure; unspecified for a hedge. */
   readonly reason: ErrorReason;
   readonly delayMs: number;
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../domain/clock.ts";
 import { AttemptOutcome, type Cost, ErrorReason, type Prompt, type Usage } from "../domain/contract.ts";
-import { computeCost } from "../pricing/cost.ts";
+import { computeCost, type Price } from "../pricing/cost.ts";
 import { createTokenCounter, estimateTokens } from "../pricing/estimate.ts";
 import type { PriceBook } from "../pricing/price-book.ts";
 import type { Target } from "../provider/upstream.ts";
@@ -43,20 +43,32 @@ export class Accounts {
     this.#clock = clock;
   }
 
+  /** What a target is likely to take for this prompt, nano-USD; undefined where its price is not known. */
+  estimate(target: Target, prompt: Prompt): number | undefined {
+    const price = this.#findPrice(target, [target.model]);
+    if (price === undefined) return undefined;
+    const inputTokens = countPromptTokens(prompt, target.model);
+    const outputTokens = prompt.maxOutputTokens ?? USUAL_OUTPUT_TOKENS;
+    const cost = computeCost(price, { $typeName: "sluice.v1.Usage", inputTokens, outputTokens, estimated: true });
+    return cost === undefined ? undefined : Number(cost.totalNanoUsd);
+  }
+
   settle(billing: Billing): Account {
     const usage = toUsage(billing);
     if (usage === undefined) return NOTHING;
-    const { provider, model } = billing.target;
-    const price = this.#prices.find({
-      provider: provider.name,
-      catalogueProvider: provider.catalogueProvider,
-      models: [billing.servedModel, model],
-      atMs: this.#clock.wallNow(),
-    });
+    const price = this.#findPrice(billing.target, [billing.servedModel, billing.target.model]);
     const counts = billing.usageIsFinal ? (billing.billed ?? usage) : usage;
     return { usage, cost: price === undefined ? undefined : computeCost(price, counts) };
   }
+
+  #findPrice({ provider }: Target, models: readonly string[]): Price | undefined {
+    const { name, catalogueProvider } = provider;
+    return this.#prices.find({ provider: name, catalogueProvider, models, atMs: this.#clock.wallNow() });
+  }
 }
+
+/** Of an answer whose length nobody bounds: what is usual. */
+const USUAL_OUTPUT_TOKENS = 500;
 
 const NOTHING: Account = { usage: undefined, cost: undefined };
 

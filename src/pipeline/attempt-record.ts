@@ -83,13 +83,14 @@ export class AttemptRecord {
   #end(outcome: AttemptOutcome, reason: ErrorReason, error: GatewayError | undefined): Attempt {
     this.#done = true;
     const upstream = this.#upstream;
+    const status = upstream.head?.status ?? 0;
     this.#call.waits.upstreamMs += upstream.waitedMs;
     const { usage, cost } = this.#accounts.settle({
       target: this.#target,
       prompt: this.#call.prompt,
       outcome,
       reason,
-      status: upstream.status,
+      status,
       servedModel: this.#servedModel,
       usage: upstream.usage,
       billed: upstream.billed,
@@ -103,7 +104,7 @@ export class AttemptRecord {
       model: this.#target.model,
       outcome,
       errorReason: reason,
-      upstreamStatus: upstream.status,
+      upstreamStatus: status,
       latency: toDuration(this.#clock.now() - this.#startedAt),
       ...(first === undefined ? {} : { timeToFirstToken: toDuration(first - this.#startedAt) }),
       ...(usage === undefined ? {} : { usage }),

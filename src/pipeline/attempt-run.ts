@@ -1,23 +1,18 @@
 import type { Answer, Rest } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { type Attempt, ErrorReason, type Handling, type StreamEnd, type StreamStart } from "../domain/contract.ts";
-import { toMs } from "../domain/duration.ts";
+import { type Attempt, ErrorReason, type StreamEnd, type StreamStart } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Batch, ChatEvent } from "../domain/event.ts";
 import { addCosts } from "../pricing/add-costs.ts";
 import type { Target, Upstream } from "../provider/upstream.ts";
+import type { Pass } from "../routing/breaker.ts";
 import type { Accounts } from "./account.ts";
+import { AttemptHealth } from "./attempt-health.ts";
 import { AttemptRecord } from "./attempt-record.ts";
+import type { TargetHealth } from "./health.ts";
 import type { RoutedCall } from "./stages.ts";
+import { type AttemptTimeouts, applyHandling } from "./timeouts.ts";
 import { Watchdog } from "./watchdog.ts";
-
-/** Longest waits, ms. A call may choose its own; its deadline bounds them all. */
-export interface AttemptTimeouts {
-  readonly headersMs: number;
-  readonly firstTokenMs: number;
-  readonly idleMs: number;
-  readonly attemptMs: number;
-}
 
 /** What attempts need besides their call. */
 export interface AttemptParts {
@@ -26,55 +21,77 @@ export interface AttemptParts {
   readonly timeouts: AttemptTimeouts;
 }
 
+/** A request to one target that is written and may be sent. */
+export interface Leave {
+  readonly target: Target;
+  /** As the provider wrote it. */
+  readonly request: unknown;
+  readonly health: TargetHealth;
+  readonly pass: Pass;
+}
+
 /**
  * One request to one target. Records itself in `call.attempts` exactly once, however it ends: answered, failed,
- * cancelled, or left by its reader. Nothing is sent before `begin`.
+ * cancelled, or left by its reader. Tells the target's health about it.
  */
 export class AttemptRun implements Rest {
+  readonly target: Target;
   readonly #call: RoutedCall;
-  readonly #target: Target;
   readonly #clock: Clock;
   readonly #timeouts: AttemptTimeouts;
+  readonly #usual: AttemptTimeouts;
   readonly #upstream: Upstream;
   readonly #record: AttemptRecord;
+  readonly #health: AttemptHealth;
   readonly #watchdog: Watchdog;
   readonly #startedAt: number;
   /** Instant by which the attempt ends. */
   readonly #wholeBy: number;
-  /** Instant by which something more of the answer must come. */
+  /** What is waited for, and the instant by which it must come. */
+  #awaited: Awaited = "head";
   #waitLimit: number;
-  /** What is waited for, for people. */
-  #awaited = "the head of its answer";
   #over = false;
+  #speaks: (() => void) | undefined;
+  /** The caller itself chose to wait no longer, and less than is usual. */
+  #impatient = false;
 
-  /** Throws, with nothing sent and nothing recorded, where the target cannot do what the call asks for. */
-  constructor(call: RoutedCall, target: Target, { clock, accounts, timeouts }: AttemptParts) {
+  constructor(call: RoutedCall, leave: Leave, { clock, accounts, timeouts }: AttemptParts) {
+    const { target, request, health, pass } = leave;
     const { provider, model } = target;
-    const streams = call.delivery === "stream";
+    this.target = target;
     this.#call = call;
-    this.#target = target;
     this.#clock = clock;
+    this.#usual = timeouts;
     this.#timeouts = applyHandling(timeouts, call.handling);
     this.#startedAt = clock.now();
     this.#wholeBy = this.#startedAt + this.#timeouts.attemptMs;
     // A whole answer's head comes when the model is done, so only the attempt as a whole bounds it.
-    this.#waitLimit = streams ? Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.headersMs) : this.#wholeBy;
-    const request = provider.encode(call, model);
+    this.#waitLimit =
+      call.delivery === "stream" ? Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.headersMs) : this.#wholeBy;
     const watch = call.watch.attempt(provider.describe(model));
     this.#upstream = provider.prepare(call, model, request, watch, this.#onHead);
     this.#record = new AttemptRecord(call, target, this.#upstream, watch, accounts, clock, this.#startedAt);
+    this.#health = new AttemptHealth(health, pass, clock, call.delivery, call.prompt.maxOutputTokens, this.#startedAt);
     this.#watchdog = new Watchdog(clock, this.#onSilence);
     call.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
 
-  /** Sends the request. Resolves once something of the answer can be shown; a whole answer comes in one piece. */
-  async begin(): Promise<Answer> {
+  /**
+   * Sends the request. Resolves once something of the answer can be shown; a whole answer comes in one piece. `speaks`
+   * runs just before, so that what it ends stands in the call's accounts before the attempt that answered.
+   */
+  async begin(speaks?: () => void): Promise<Answer> {
+    this.#speaks = speaks;
     const held: ChatEvent[] = [];
     for (;;) {
       const events = await this.#pull();
       const first = held.length === 0 ? events : held.concat(events);
       if (this.#over) return { first, rest: undefined };
-      if (this.#call.delivery === "stream" && shows(events)) return { first, rest: this };
+      if (this.#call.delivery === "stream" && shows(events)) {
+        this.#health.answering();
+        speaks?.();
+        return { first, rest: this };
+      }
       for (const event of events) held.push(event);
     }
   }
@@ -82,15 +99,26 @@ export class AttemptRun implements Rest {
   async next(): Promise<Batch | undefined> {
     if (this.#over) return undefined;
     // From now on, so that a slow reader never looks like a silent upstream.
-    this.#awaited = "its next token";
+    this.#awaited = "next";
     this.#waitLimit = Math.min(this.#wholeBy, this.#clock.now() + this.#timeouts.idleMs);
     return await this.#pull();
   }
 
   leave(): void {
+    this.#leave(false);
+  }
+
+  /** Another attempt was faster: this one is left, its request ends now. */
+  lose(): void {
+    this.#leave(true);
+  }
+
+  #leave(lost: boolean): void {
     if (this.#over) return;
     const { signal } = this.#call;
     this.#record.left(signal.aborted ? toGatewayError(signal.reason).reason : ErrorReason.CANCELLED);
+    this.#health.left(lost);
+    this.#upstream.abort(LEFT);
     this.#end();
   }
 
@@ -106,7 +134,7 @@ export class AttemptRun implements Rest {
       this.#record.came(events, shows(events));
       const [first] = events;
       const last = events.at(-1);
-      if (first?.case === "start") sign(first.value, this.#call, this.#target);
+      if (first?.case === "start") sign(first.value, this.#call, this.target);
       if (last?.case === "end") this.#complete(last.value);
       return events;
     } catch (thrown) {
@@ -117,8 +145,10 @@ export class AttemptRun implements Rest {
   /** The answer is whole. Says what only the gateway knows of it: who gave it, what was tried, what all of it cost. */
   #complete(end: StreamEnd): void {
     this.#end();
+    this.#speaks?.();
     const { usage }: Attempt = this.#record.answered();
-    sign(end, this.#call, this.#target);
+    this.#health.answered();
+    sign(end, this.#call, this.target);
     end.attempts = [...this.#call.attempts];
     if (usage !== undefined) end.usage = usage;
     const cost = addCosts(this.#call.attempts);
@@ -128,9 +158,12 @@ export class AttemptRun implements Rest {
   /** What the call is told. */
   #failed(thrown: unknown): GatewayError {
     const error = toGatewayError(thrown);
-    this.#record.failed(error);
-    this.#end();
-    return describeFailure(error, this.#call, this.#target);
+    if (!this.#over) {
+      this.#record.failed(error);
+      this.#health.failed(error, this.#upstream.head, this.#impatient);
+      this.#end();
+    }
+    return describeFailure(error, this.#call, this.target);
   }
 
   #end(): void {
@@ -141,24 +174,44 @@ export class AttemptRun implements Rest {
   }
 
   readonly #onHead = (): void => {
+    this.#health.head(this.#upstream.head);
     if (this.#call.delivery !== "stream") return;
-    this.#awaited = "its first token";
+    this.#awaited = "first";
     this.#waitLimit = Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.firstTokenMs);
     this.#watchdog.waitUntil(this.#waitLimit);
   };
 
   readonly #onSilence = (): void => {
-    const waitedMs = Math.round(this.#clock.now() - this.#startedAt);
+    const waitedMs = this.#clock.now() - this.#startedAt;
+    const { headersMs, firstTokenMs, idleMs, attemptMs } = this.#usual;
+    const chosen = this.#timeouts;
+    const shorter = {
+      head: chosen.headersMs < headersMs,
+      first: chosen.firstTokenMs < firstTokenMs,
+      next: chosen.idleMs < idleMs,
+    };
+    this.#impatient = shorter[this.#awaited] || (chosen.attemptMs < attemptMs && waitedMs >= chosen.attemptMs);
     this.#upstream.abort(
       new GatewayError(
         ErrorReason.UPSTREAM_TIMEOUT,
-        `${this.#target.provider.name} did not send ${this.#awaited} in time (${waitedMs} ms into the attempt).`,
+        `${this.target.provider.name} did not send ${AWAITED[this.#awaited]} in time (${Math.round(waitedMs)} ms into the attempt).`,
       ),
     );
   };
 
   readonly #onAbort = (): void => this.#upstream.abort(toGatewayError(this.#call.signal.reason));
 }
+
+type Awaited = "head" | "first" | "next";
+
+/** For people. */
+const AWAITED: Readonly<Record<Awaited, string>> = {
+  head: "the head of its answer",
+  first: "its first token",
+  next: "its next token",
+};
+
+const LEFT = new GatewayError(ErrorReason.CANCELLED, "The answer is no longer wanted.");
 
 /** A failure as the call is told of it: a call that is over fails for that, any other for what its target did. */
 export function describeFailure(thrown: unknown, { signal }: RoutedCall, { provider, model }: Target): GatewayError {
@@ -179,16 +232,4 @@ function sign(message: StreamStart | StreamEnd, call: RoutedCall, target: Target
 
 function truncated(): GatewayError {
   return new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The upstream's answer has no end. Try again.");
-}
-
-function applyHandling(defaults: AttemptTimeouts, handling: Handling | undefined): AttemptTimeouts {
-  if (handling === undefined) return defaults;
-  const firstTokenMs = toMs(handling.firstTokenTimeout);
-  return {
-    // Some servers send the head with the first token: who waits longer for the one waits for the other.
-    headersMs: firstTokenMs ?? defaults.headersMs,
-    firstTokenMs: firstTokenMs ?? defaults.firstTokenMs,
-    idleMs: toMs(handling.idleTimeout) ?? defaults.idleMs,
-    attemptMs: toMs(handling.attemptTimeout) ?? defaults.attemptMs,
-  };
 }

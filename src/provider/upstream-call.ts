@@ -4,7 +4,7 @@ import { GatewayError } from "../domain/error.ts";
 import type { Batch, Delivery } from "../domain/event.ts";
 import { decompress } from "../wire/decompress.ts";
 import { createFrameParser } from "../wire/framing.ts";
-import { type Connections, type Exchange, readAll, type WireRequest } from "../wire/send.ts";
+import { type Connections, type Exchange, readAll, type WireHead, type WireRequest } from "../wire/send.ts";
 import { AnswerStream, GRACE_OVER } from "./answer-stream.ts";
 import type { Decoder, Dialect } from "./dialect.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
@@ -49,7 +49,7 @@ export class UpstreamCall implements Upstream {
   #aborted: GatewayError | undefined;
   /** Ends the wait for what lets the request in. */
   #refuse: ((error: GatewayError) => void) | undefined;
-  #status = 0;
+  #head: WireHead | undefined;
   #released = false;
   #closed = false;
   #body: ReturnType<typeof decompress> | undefined;
@@ -85,8 +85,8 @@ export class UpstreamCall implements Upstream {
     return this.#waitedMs + (since === undefined ? 0 : this.#options.clock.now() - since);
   }
 
-  get status(): number {
-    return this.#status;
+  get head(): WireHead | undefined {
+    return this.#head;
   }
 
   /** Closes the upstream's socket now; who waits for events gets this error. */
@@ -150,7 +150,7 @@ export class UpstreamCall implements Upstream {
     this.#waits();
     const head = await exchange.head();
     this.#came();
-    this.#status = head.status;
+    this.#head = head;
     if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
     const succeeded = head.status >= 200 && head.status < 300;
     if (!succeeded) {

@@ -3,7 +3,7 @@ import type { Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
-import type { ConnectionCounts } from "../wire/send.ts";
+import type { ConnectionCounts, WireHead } from "../wire/send.ts";
 
 /** One request to an upstream, as a stream of events. */
 export interface Upstream {
@@ -15,8 +15,8 @@ export interface Upstream {
   readonly finishing: boolean;
   /** Time in which the gateway waited for the upstream, ms. */
   readonly waitedMs: number;
-  /** HTTP status of the answer; 0 before there is one. */
-  readonly status: number;
+  /** Status and headers of the answer; undefined before there is one. */
+  readonly head: WireHead | undefined;
   /** Ends the request now; who waits for events gets this error. */
   abort(error: GatewayError): void;
   /**

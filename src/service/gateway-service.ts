@@ -170,8 +170,7 @@ const notImplemented: readonly { field: string; asked: (request: CompleteRequest
   { field: "handling.idempotency_key", asked: ({ handling }) => (handling?.idempotencyKey ?? "") !== "" },
   {
     field: "handling.on_stream_failure",
-    asked: ({ handling }) =>
-      handling?.onStreamFailure === OnStreamFailure.RESTART || handling?.onStreamFailure === OnStreamFailure.CONTINUE,
+    asked: ({ handling }) => handling?.onStreamFailure === OnStreamFailure.CONTINUE,
   },
   { field: "handling.priority", asked: ({ handling }) => (handling?.priority ?? 0) !== 0 },
   { field: "handling.resumable", asked: ({ handling }) => handling?.resumable === true },

@@ -31,6 +31,8 @@ export function createInstruments(store: MetricStore) {
     requests: counter(ownMetric.requests, "{request}", "Calls, by how they ended."),
     retries: counter(ownMetric.retries, "{retry}", "Further attempts at the same target."),
     failovers: counter(ownMetric.failovers, "{failover}", "Attempts at the next target."),
+    hedges: counter(ownMetric.hedges, "{hedge}", "Attempts at a second target, as the first had nothing to show yet."),
+    restarts: counter(ownMetric.restarts, "{restart}", "Streams that began anew after they had shown something."),
     cost: counter(ownMetric.cost, "USD", "Cost of attempts, by known prices."),
     unpriced: counter(ownMetric.unpriced, "{attempt}", "Attempts that used tokens of a model without a price."),
     callDuration: histogram(ownMetric.callDuration, "s", "From a call's arrival to its end.", genAiDuration),

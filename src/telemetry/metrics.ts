@@ -135,7 +135,7 @@ export class CallMetrics {
   }
 
   reattempt({ kind, from, to, reason }: Reattempt): void {
-    const { retries, failovers } = this.#instruments;
+    const { retries, failovers, hedges, restarts } = this.#instruments;
     const labels = (toName: (target: string) => string): Attributes => ({
       [own.from]: toName(from),
       [own.to]: toName(to),
@@ -145,7 +145,8 @@ export class CallMetrics {
       labels((target) => this.#labels.target(target)),
       () => labels(withoutModel),
     );
-    (kind === "retry" ? retries : failovers).series(bounded).add(1);
+    const counters = { retry: retries, failover: failovers, hedge: hedges, restart: restarts };
+    counters[kind].series(bounded).add(1);
   }
 
   callEnded(arrival: Arrival, end: CallEnd): void {

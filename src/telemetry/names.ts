@@ -78,6 +78,8 @@ export const ownMetric = {
   requests: "sluice.requests",
   retries: "sluice.retries",
   failovers: "sluice.failovers",
+  hedges: "sluice.hedges",
+  restarts: "sluice.restarts",
   cost: "sluice.cost",
   unpriced: "sluice.cost.unpriced",
   callDuration: "sluice.call.duration",

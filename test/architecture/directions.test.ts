@@ -173,7 +173,7 @@ test("clocks and randomness come in as parameters", () => {
 
 test("no file is longer than a room comes to, unless it says why here", () => {
   const limit = 250;
-  const reasons: Readonly<Record<string, string>> = {};
+  const reasons: Readonly<Record<string, string>> = { "pipeline/pursuit.ts": "one state machine" };
   const long = files.filter((file) => readFileSync(join(src, file), "utf8").split("\n").length > limit + 1);
   expect(long.filter((file) => reasons[file] === undefined)).toEqual([]);
 });

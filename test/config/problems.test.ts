@@ -36,7 +36,7 @@ const shapes: readonly Row[] = [
     "nothing_like_it: 1",
     [
       "nothing_like_it",
-      "is no known key; known here: listen, providers, models, limits, retry, log, prices, telemetry, capabilities",
+      "is no known key; known here: listen, providers, models, limits, retry, log, prices, telemetry, capabilities, breaker",
     ],
   ],
   [

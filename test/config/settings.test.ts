@@ -34,6 +34,18 @@ const defaults = {
   maxFeatures: 100,
   maxLabelValues: 100,
   recordContent: { features: new Set(), maxChars: 8192 },
+  health: {
+    breaker: {
+      consecutiveFailures: 5,
+      failureRatio: 0.5,
+      minAttempts: 20,
+      windowMs: 30_000,
+      openMs: 1000,
+      maxOpenMs: 60_000,
+      forgiveAfterMs: 10_000,
+    },
+    retryBudget: { ratio: 0.2, perSecond: 10, windowMs: 10_000 },
+  },
   retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
 };
 
@@ -76,7 +88,8 @@ limits:
   idle_timeout: 4s
   attempt_timeout: 5.5s
   drain_timeout: 0s
-retry: { max_attempts: 10, base_delay: 0.001s, max_delay: 1s, max_retry_after: 2s }
+retry: { max_attempts: 10, base_delay: 0.001s, max_delay: 1s, max_retry_after: 2s, budget_ratio: 0, budget_per_second: 1 }
+breaker: { consecutive_failures: 3, failure_ratio: 0.9, min_attempts: 10, window: 10s, open: 2s, max_open: 20s }
 log: { level: debug }
 telemetry:
   cohorts: [plan]
@@ -105,6 +118,18 @@ telemetry:
       maxFeatures: 7,
       maxLabelValues: 8,
       recordContent: { features: new Set(["chat"]), maxChars: 9 },
+      health: {
+        breaker: {
+          consecutiveFailures: 3,
+          failureRatio: 0.9,
+          minAttempts: 10,
+          windowMs: 10_000,
+          openMs: 2000,
+          maxOpenMs: 20_000,
+          forgiveAfterMs: 10_000,
+        },
+        retryBudget: { ratio: 0, perSecond: 1, windowMs: 10_000 },
+      },
       retry: { maxAttempts: 10, baseDelayMs: 1, maxDelayMs: 1000, maxRetryAfterMs: 2000 },
     });
   });

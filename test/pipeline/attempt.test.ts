@@ -7,11 +7,14 @@ import { GatewayError } from "../../src/domain/error.ts";
 import type { Batch, ChatEvent } from "../../src/domain/event.ts";
 import { Accounts } from "../../src/pipeline/account.ts";
 import { attempt } from "../../src/pipeline/attempt.ts";
+import { HealthRegistry } from "../../src/pipeline/health.ts";
 import type { RoutedCall } from "../../src/pipeline/stages.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
+import { BREAKER_DEFAULTS } from "../../src/routing/breaker.ts";
+import { RETRY_BUDGET_DEFAULTS } from "../../src/routing/retry-budget.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { batchesOf } from "../support/batches.ts";
 import { unwatched } from "../support/unwatched.ts";
@@ -81,6 +84,8 @@ function start(model: string): { call: RoutedCall; events: AsyncIterator<ChatEve
     clock,
     random: () => 0,
     accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), clock),
+    hedging: new Map(),
+    health: new HealthRegistry({ breaker: BREAKER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS }, clock, () => 0),
     retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
     timeouts: { headersMs: 30_000, firstTokenMs: 30_000, idleMs: IDLE_MS, attemptMs: 24 * HOUR_MS },
   });

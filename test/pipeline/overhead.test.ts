@@ -9,12 +9,15 @@ import type { Batch, Delivery } from "../../src/domain/event.ts";
 import type { CallEnd, CallWatch } from "../../src/domain/watch.ts";
 import { Accounts } from "../../src/pipeline/account.ts";
 import { attempt } from "../../src/pipeline/attempt.ts";
+import { HealthRegistry } from "../../src/pipeline/health.ts";
 import { observe } from "../../src/pipeline/observe.ts";
 import { route } from "../../src/pipeline/route.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
+import { BREAKER_DEFAULTS } from "../../src/routing/breaker.ts";
+import { RETRY_BUDGET_DEFAULTS } from "../../src/routing/retry-budget.ts";
 import { batchesOf } from "../support/batches.ts";
 import { unwatched } from "../support/unwatched.ts";
 import { answerWith } from "../upstream/raw.ts";
@@ -105,6 +108,8 @@ async function start(
       attempt({
         clock: own,
         random: () => 1,
+        hedging: new Map(),
+        health: new HealthRegistry({ breaker: BREAKER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS }, own, () => 0),
         retry: { maxAttempts: 3, baseDelayMs: RETRY_MS, maxDelayMs: RETRY_MS, maxRetryAfterMs: HOUR_MS },
         accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), own),
         timeouts,

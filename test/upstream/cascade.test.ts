@@ -71,7 +71,7 @@ test("waits as long as the only target asks", async () => {
 });
 
 test("does not begin a wait that would pass the deadline, and says how long it is", async () => {
-  const answer = gateway.client.complete(ask("house/fault.rate-limited:retry-after=30"), { timeoutMs: 5000 });
+  const answer = gateway.client.complete(ask("house/fault.rate-limited:retry-after=31"), { timeoutMs: 5000 });
   const error = await failureOf(answer);
   expect([error.code, simulator.calls.length]).toEqual([8, 1]);
 });

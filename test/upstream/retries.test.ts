@@ -1,5 +1,5 @@
 /** Asking the only target again: how often, how soon, and what the caller is told. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from "vitest";
 import { toMs } from "../../src/domain/duration.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, startGateway, type TestGateway } from "../support/gateway.ts";
@@ -11,12 +11,14 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   simulator = await openSimulator();
-  gateway = await startGateway(toYaml({ providers: { house: simulator.url } }));
 });
 
-afterAll(async () => {
-  await gateway.close();
-  await simulator.close();
+afterAll(() => simulator.close());
+
+// A new one for each test: one that was told to wait would not ask again before.
+beforeEach(async () => {
+  gateway = await startGateway(toYaml({ providers: { house: simulator.url } }));
+  onTestFinished(() => gateway.close());
 });
 
 beforeEach(() => simulator.reset());

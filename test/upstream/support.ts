@@ -31,15 +31,26 @@ export async function simulate(): Promise<Simulator> {
 export interface GatewayScript {
   /** Base URL, or more of the provider's configuration, by name. */
   readonly providers: Readonly<Record<string, string | Readonly<Record<string, unknown>>>>;
-  readonly models?: Readonly<Record<string, readonly string[]>>;
+  /** Targets, or more of the model's configuration, by alias. */
+  readonly models?: Readonly<Record<string, readonly string[] | Readonly<Record<string, unknown>>>>;
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly retry?: Readonly<Record<string, unknown>>;
+  readonly breaker?: Readonly<Record<string, unknown>>;
+  readonly prices?: Readonly<Record<string, unknown>>;
   readonly capabilities?: Readonly<Record<string, unknown>>;
 }
 
 /** The configuration as YAML: JSON is a part of it. */
 export function toYaml(script: GatewayScript): string {
-  const { providers, models = {}, limits = QUICK_LIMITS, retry = QUICK_RETRY, capabilities = {} } = script;
+  const {
+    providers,
+    models = {},
+    limits = QUICK_LIMITS,
+    retry = QUICK_RETRY,
+    breaker,
+    prices = {},
+    capabilities = {},
+  } = script;
   const each = <V, T>(record: Readonly<Record<string, V>>, to: (value: V) => T): Record<string, T> =>
     Object.fromEntries(Object.entries(record).map(([name, value]) => [name, to(value)]));
   return JSON.stringify({
@@ -47,9 +58,12 @@ export function toYaml(script: GatewayScript): string {
       dialect: "openai-chat",
       ...(typeof given === "string" ? { base_url: given } : given),
     })),
-    models: each(models, (targets) => ({ targets })),
+    models: each(models, (given) => (Array.isArray(given) ? { targets: given } : given)),
     limits,
     retry,
+    // Many failures of one target are what most tests are about.
+    breaker: { consecutive_failures: 1000, min_attempts: 1000, ...breaker },
+    prices,
     capabilities,
   });
 }

@@ -208,8 +208,8 @@ export const OnStreamFailure = {
   FAIL: 1,
 
   /**
-   * Begin anew on another target, after a `restart` event. Refused with
-   * UNIMPLEMENTED by this version.
+   * Begin anew, on another target where there is one, after a `restart` event
+   * that says what to forget. Ends with UNAVAILABLE where nobody is left.
    *
    * @generated from enum value: ON_STREAM_FAILURE_RESTART = 2;
    */

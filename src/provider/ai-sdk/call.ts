@@ -3,6 +3,7 @@ import { ErrorReason, type Usage } from "../../domain/contract.ts";
 import { GatewayError } from "../../domain/error.ts";
 import type { Batch, Delivery } from "../../domain/event.ts";
 import type { FetchWatch } from "../../wire/fetch.ts";
+import type { WireHead } from "../../wire/send.ts";
 import { asRecord } from "../json.ts";
 import { explainRedirect } from "../refusal.ts";
 import { unsupported } from "../unsupported.ts";
@@ -50,7 +51,7 @@ export class AiSdkCall implements Upstream, FetchWatch {
   #refuse: ((error: GatewayError) => void) | undefined;
   #reader: ReadableStreamDefaultReader<unknown> | undefined;
   #closed = false;
-  #status = 0;
+  #head: WireHead | undefined;
   #waitedMs = 0;
   #waitsSince: number | undefined;
 
@@ -81,8 +82,8 @@ export class AiSdkCall implements Upstream, FetchWatch {
     return this.#waitedMs + (since === undefined ? 0 : this.#options.clock.now() - since);
   }
 
-  get status(): number {
-    return this.#status;
+  get head(): WireHead | undefined {
+    return this.#head;
   }
 
   abort(error: GatewayError): void {
@@ -96,8 +97,8 @@ export class AiSdkCall implements Upstream, FetchWatch {
     if (this.#options.encoded.asked.begun) this.#checkAsked();
   }
 
-  came(status: number): void {
-    this.#status = status;
+  came(status: number, headers: Headers): void {
+    this.#head = { status, headers: Object.fromEntries(headers) };
     if (status >= 300 && status < 400) throw explainRedirect(status);
     if (status >= 200 && status < 300) this.#options.onHead();
   }

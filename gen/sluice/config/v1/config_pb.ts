@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSKnBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQaTAoOUHJvdmlkZXJzRW50cnkSCwoDa2V5GAEgASgJEikKBXZhbHVlGAIgASgLMhouc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlcjoCOAEaRgoLTW9kZWxzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5Nb2RlbDoCOAEaRgoLUHJpY2VzRW50cnkSCwoDa2V5GAEgASgJEiYKBXZhbHVlGAIgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5QcmljZToCOAEaUwoRQ2FwYWJpbGl0aWVzRW50cnkSCwoDa2V5GAEgASgJEi0KBXZhbHVlGAIgASgLMh4uc2x1aWNlLmNvbmZpZy52MS5DYXBhYmlsaXRpZXM6AjgBIu8BCgZMaXN0ZW4SQwoEZ3JwYxgBIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSQwoEaHR0cBgCIAEoCUI1ukgycjAyLl4kfF4oXFtbMC05YS1mQS1GOi5dK1xdfFteOlxbXF1dKyk6WzAtOV17MSw1fSQSIgoDdGxzGAMgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5UbHMSNwoMY29yc19vcmlnaW5zGAQgAygJQiG6SB6SARsiGXIXMhVeKFwqfGh0dHBzPzovL1teL10rKSQiVAoDVGxzEhoKCWNlcnRfZmlsZRgBIAEoCUIHukgEcgIQARIZCghrZXlfZmlsZRgCIAEoCUIHukgEcgIQARIWCg5jbGllbnRfY2FfZmlsZRgDIAEoCSK2AwoIUHJvdmlkZXISDgoGcHJlc2V0GAEgASgJEg8KB2RpYWxlY3QYAiABKAkSLgoIYmFzZV91cmwYAyABKAlCHLpIGXIXMhVeJHxeaHR0cHM/Oi8vW14/I0BdKyQSDwoHYXBpX2tleRgEIAEoCRI4CgdoZWFkZXJzGAUgAygLMicuc2x1aWNlLmNvbmZpZy52MS5Qcm92aWRlci5IZWFkZXJzRW50cnkSHAoLYXBpX3ZlcnNpb24YBiABKAlCB7pIBHICGEASFwoPbWF4X2Nvbm5lY3Rpb25zGAcgASgNEhwKD3Byb3BhZ2F0ZV90cmFjZRgIIAEoCEgAiAEBEigKBmdvb2dsZRgJIAEoCzIYLnNsdWljZS5jb25maWcudjEuR29vZ2xlEiIKA2F3cxgKIAEoCzIVLnNsdWljZS5jb25maWcudjEuQXdzEicKBmFpX3NkaxgLIAEoCzIXLnNsdWljZS5jb25maWcudjEuQWlTZGsaLgoMSGVhZGVyc0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAFCEgoQX3Byb3BhZ2F0ZV90cmFjZSKEAwoFQWlTZGsSUAoHcGFja2FnZRgBIAEoCUI/ukg8cjoY1gEyNV4oQFthLXowLTl+LV1bYS16MC05Ll9+LV0qLyk/W2EtejAtOX4tXVthLXowLTkuX34tXSokEjsKB2ZhY3RvcnkYAiABKAlCKrpIJ3IlMiNeJHxeW0EtWmEtel8kXVtBLVphLXowLTlfJF17MCwxMjd9JBIoCgdvcHRpb25zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJjCgdzZWNyZXRzGAQgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5BaVNkay5TZWNyZXRzRW50cnlCLLpIKZoBJiIkciIyIF5bQS1aYS16XyRdW0EtWmEtejAtOV8kXXswLDEyN30kEh0KDG9wdGlvbnNfbmFtZRgFIAEoCUIHukgEcgIYQBIOCgZ2ZW5kb3IYBiABKAkaLgoMU2VjcmV0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkiagoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUipAYKBVByaWNlEisKBWlucHV0GAEgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgAiAEBEiwKBm91dHB1dBgCIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAYgBARIwCgpjYWNoZV9yZWFkGAMgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgCiAEBEjEKC2NhY2hlX3dyaXRlGAQgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgDiAEBEjQKDmNhY2hlX3dyaXRlXzFoGAUgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgEiAEBEi8KCXJlYXNvbmluZxgGIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBYgBARIxCgtpbnB1dF9hdWRpbxgHIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBogBARIyCgxvdXRwdXRfYXVkaW8YCCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAeIAQESMQoLaW5wdXRfaW1hZ2UYCSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAiIAQESMgoMb3V0cHV0X2ltYWdlGAogASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgJiAEBEjEKC3Blcl9yZXF1ZXN0GAsgASgBQhe6SBQSEhkAAAAAAAAiQCkAAAAAAAAAAEgKiAEBEg8KB3NhbWVfYXMYDCABKAkSLgoIZGlzY291bnQYDSABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASAuIAQFCCAoGX2lucHV0QgkKB19vdXRwdXRCDQoLX2NhY2hlX3JlYWRCDgoMX2NhY2hlX3dyaXRlQhEKD19jYWNoZV93cml0ZV8xaEIMCgpfcmVhc29uaW5nQg4KDF9pbnB1dF9hdWRpb0IPCg1fb3V0cHV0X2F1ZGlvQg4KDF9pbnB1dF9pbWFnZUIPCg1fb3V0cHV0X2ltYWdlQg4KDF9wZXJfcmVxdWVzdEILCglfZGlzY291bnQinQMKDENhcGFiaWxpdGllcxIkCg5jb250ZXh0X3dpbmRvdxgBIAEoDUIHukgEKgIgAEgAiAEBEicKEW1heF9vdXRwdXRfdG9rZW5zGAIgASgNQge6SAQqAiAASAGIAQESNAoFaW5wdXQYAyADKAlCJbpIIpIBHxgBIhtyGVIEdGV4dFIFaW1hZ2VSBWF1ZGlvUgNwZGYSMAoGb3V0cHV0GAQgAygJQiC6SB2SARoYASIWchRSBHRleHRSBWltYWdlUgVhdWRpbxISCgV0b29scxgFIAEoCEgCiAEBEh4KEXN0cnVjdHVyZWRfb3V0cHV0GAYgASgISAOIAQESFgoJcmVhc29uaW5nGAcgASgISASIAQESFQoIc2FtcGxpbmcYCCABKAhIBYgBARIPCgdzYW1lX2FzGAkgASgJQhEKD19jb250ZXh0X3dpbmRvd0IUChJfbWF4X291dHB1dF90b2tlbnNCCAoGX3Rvb2xzQhQKEl9zdHJ1Y3R1cmVkX291dHB1dEIMCgpfcmVhc29uaW5nQgsKCV9zYW1wbGluZyLLBAoGTGltaXRzEiYKEW1heF9tZXNzYWdlX2J5dGVzGAEgASgNQgu6SAgqBhiAgICABBIiChptYXhfc3RyZWFtc19wZXJfY29ubmVjdGlvbhgCIAEoDRIYChBtYXhfaGVhZGVyX2J5dGVzGAMgASgNEj0KEGRlZmF1bHRfZGVhZGxpbmUYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2Nvbm5lY3RfdGltZW91dBgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPaGVhZGVyc190aW1lb3V0GAYgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABJAChNmaXJzdF90b2tlbl90aW1lb3V0GAcgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI5CgxpZGxlX3RpbWVvdXQYCCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2F0dGVtcHRfdGltZW91dBgJIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASGgoSbWF4X3Jlc3BvbnNlX2J5dGVzGAogASgNEhcKD21heF9ldmVudF9ieXRlcxgLIAEoDRIwCg1kcmFpbl90aW1lb3V0GAwgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uItUBCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLTBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSKgoHYnJlYWtlchgUIAEoCzIZLnNsdWljZS5jb25maWcudjEuQnJlYWtlchpMCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyOgI4ARpGCgtNb2RlbHNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLk1vZGVsOgI4ARpGCgtQcmljZXNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLlByaWNlOgI4ARpTChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSLQoFdmFsdWUYAiABKAsyHi5zbHVpY2UuY29uZmlnLnYxLkNhcGFiaWxpdGllczoCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIrYDCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESKAoGZ29vZ2xlGAkgASgLMhguc2x1aWNlLmNvbmZpZy52MS5Hb29nbGUSIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MSJwoGYWlfc2RrGAsgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5BaVNkaxouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfcHJvcGFnYXRlX3RyYWNlIoQDCgVBaVNkaxJQCgdwYWNrYWdlGAEgASgJQj+6SDxyOhjWATI1XihAW2EtejAtOX4tXVthLXowLTkuX34tXSovKT9bYS16MC05fi1dW2EtejAtOS5ffi1dKiQSOwoHZmFjdG9yeRgCIAEoCUIqukgnciUyI14kfF5bQS1aYS16XyRdW0EtWmEtejAtOV8kXXswLDEyN30kEigKB29wdGlvbnMYAyABKAsyFy5nb29nbGUucHJvdG9idWYuU3RydWN0EmMKB3NlY3JldHMYBCADKAsyJC5zbHVpY2UuY29uZmlnLnYxLkFpU2RrLlNlY3JldHNFbnRyeUIsukgpmgEmIiRyIjIgXltBLVphLXpfJF1bQS1aYS16MC05XyRdezAsMTI3fSQSHQoMb3B0aW9uc19uYW1lGAUgASgJQge6SARyAhhAEg4KBnZlbmRvchgGIAEoCRouCgxTZWNyZXRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4ASJKCgNBd3MSKAoGcmVnaW9uGAEgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDY0fSQSGQoHcHJvZmlsZRgCIAEoCUIIukgFcgMYgAEiewoGR29vZ2xlEisKB3Byb2plY3QYASABKAlCGrpIF3IVMhNeW2EtejAtOTouLV17MCw2NH0kEioKCGxvY2F0aW9uGAIgASgJQhi6SBVyEzIRXlthLXowLTktXXswLDMyfSQSGAoQY3JlZGVudGlhbHNfZmlsZRgDIAEoCSKSAQoFTW9kZWwSPQoHdGFyZ2V0cxgBIAMoCUIsukgpkgEmCAEiInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSIgoIc3RyYXRlZ3kYAiABKAlCELpIDXILUgBSB2Nhc2NhZGUSJgoFaGVkZ2UYFCABKAsyFy5zbHVpY2UuY29uZmlnLnYxLkhlZGdlIn8KBUhlZGdlEjIKBWFmdGVyGAEgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABItChBtYXhfdXNkX3Blcl9ob3VyGAIgASgBQg66SAsSCSkAAAAAAAAAAEgAiAEBQhMKEV9tYXhfdXNkX3Blcl9ob3VyIqQGCgVQcmljZRIrCgVpbnB1dBgBIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAIgBARIsCgZvdXRwdXQYAiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAGIAQESMAoKY2FjaGVfcmVhZBgDIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAogBARIxCgtjYWNoZV93cml0ZRgEIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIA4gBARI0Cg5jYWNoZV93cml0ZV8xaBgFIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBIgBARIvCglyZWFzb25pbmcYBiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAWIAQESMQoLaW5wdXRfYXVkaW8YByABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAaIAQESMgoMb3V0cHV0X2F1ZGlvGAggASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgHiAEBEjEKC2lucHV0X2ltYWdlGAkgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgIiAEBEjIKDG91dHB1dF9pbWFnZRgKIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABICYgBARIxCgtwZXJfcmVxdWVzdBgLIAEoAUIXukgUEhIZAAAAAAAAIkApAAAAAAAAAABICogBARIPCgdzYW1lX2FzGAwgASgJEi4KCGRpc2NvdW50GA0gASgBQhe6SBQSEhkAAAAAAABZQCkAAAAAAAAAAEgLiAEBQggKBl9pbnB1dEIJCgdfb3V0cHV0Qg0KC19jYWNoZV9yZWFkQg4KDF9jYWNoZV93cml0ZUIRCg9fY2FjaGVfd3JpdGVfMWhCDAoKX3JlYXNvbmluZ0IOCgxfaW5wdXRfYXVkaW9CDwoNX291dHB1dF9hdWRpb0IOCgxfaW5wdXRfaW1hZ2VCDwoNX291dHB1dF9pbWFnZUIOCgxfcGVyX3JlcXVlc3RCCwoJX2Rpc2NvdW50Ip0DCgxDYXBhYmlsaXRpZXMSJAoOY29udGV4dF93aW5kb3cYASABKA1CB7pIBCoCIABIAIgBARInChFtYXhfb3V0cHV0X3Rva2VucxgCIAEoDUIHukgEKgIgAEgBiAEBEjQKBWlucHV0GAMgAygJQiW6SCKSAR8YASIbchlSBHRleHRSBWltYWdlUgVhdWRpb1IDcGRmEjAKBm91dHB1dBgEIAMoCUIgukgdkgEaGAEiFnIUUgR0ZXh0UgVpbWFnZVIFYXVkaW8SEgoFdG9vbHMYBSABKAhIAogBARIeChFzdHJ1Y3R1cmVkX291dHB1dBgGIAEoCEgDiAEBEhYKCXJlYXNvbmluZxgHIAEoCEgEiAEBEhUKCHNhbXBsaW5nGAggASgISAWIAQESDwoHc2FtZV9hcxgJIAEoCUIRCg9fY29udGV4dF93aW5kb3dCFAoSX21heF9vdXRwdXRfdG9rZW5zQggKBl90b29sc0IUChJfc3RydWN0dXJlZF9vdXRwdXRCDAoKX3JlYXNvbmluZ0ILCglfc2FtcGxpbmciywQKBkxpbWl0cxImChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUILukgIKgYYgICAgAQSIgoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA0SGAoQbWF4X2hlYWRlcl9ieXRlcxgDIAEoDRI9ChBkZWZhdWx0X2RlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9jb25uZWN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2hlYWRlcnNfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASQAoTZmlyc3RfdG9rZW5fdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMaWRsZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9hdHRlbXB0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEhoKEm1heF9yZXNwb25zZV9ieXRlcxgKIAEoDRIXCg9tYXhfZXZlbnRfYnl0ZXMYCyABKA0SMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbiLpAgoFUmV0cnkSHQoMbWF4X2F0dGVtcHRzGAEgASgNQge6SAQqAhgKEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPbWF4X3JldHJ5X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgxidWRnZXRfcmF0aW8YBSABKAFCF7pIFBISGQAAAAAAACRAKQAAAAAAAAAASACIAQESNwoRYnVkZ2V0X3Blcl9zZWNvbmQYBiABKAFCF7pIFBISGQAAAAAAiMNAKQAAAAAAAAAASAGIAQFCDwoNX2J1ZGdldF9yYXRpb0IUChJfYnVkZ2V0X3Blcl9zZWNvbmQijAIKB0JyZWFrZXISHAoUY29uc2VjdXRpdmVfZmFpbHVyZXMYASABKA0SLgoNZmFpbHVyZV9yYXRpbxgCIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAASFAoMbWluX2F0dGVtcHRzGAMgASgNEjMKBndpbmRvdxgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEb3BlbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNQoIbWF4X29wZW4YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -89,6 +89,13 @@ export type Config = Message<"sluice.config.v1.Config"> & {
    * @generated from field: map<string, sluice.config.v1.Capabilities> capabilities = 9;
    */
   capabilities: { [key: string]: Capabilities };
+
+  /**
+   * When a target that fails is left alone.
+   *
+   * @generated from field: sluice.config.v1.Breaker breaker = 20;
+   */
+  breaker?: Breaker | undefined;
 };
 
 /**
@@ -442,6 +449,15 @@ export type Model = Message<"sluice.config.v1.Model"> & {
    * @generated from field: string strategy = 2;
    */
   strategy: string;
+
+  /**
+   * Ask a second target where the first one has nothing to show after a while; the
+   * first to speak answers. Unset: never. Not for calls that are
+   * `not_idempotent`; within the retry budget and `retry.max_attempts`.
+   *
+   * @generated from field: sluice.config.v1.Hedge hedge = 20;
+   */
+  hedge?: Hedge | undefined;
 };
 
 /**
@@ -450,6 +466,37 @@ export type Model = Message<"sluice.config.v1.Model"> & {
  */
 export const ModelSchema: GenMessage<Model> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 7);
+
+/**
+ * When a second target is asked.
+ *
+ * @generated from message sluice.config.v1.Hedge
+ */
+export type Hedge = Message<"sluice.config.v1.Hedge"> & {
+  /**
+   * How long the first one may be silent. Default: the time within which 95 of
+   * 100 of its answers begin, as far as it is known from the last minutes.
+   *
+   * @generated from field: google.protobuf.Duration after = 1;
+   */
+  after?: Duration | undefined;
+
+  /**
+   * Most that hedges of this model may cost in an hour, in USD, estimated from
+   * the prompt and `max_output_tokens`. Where it is set, a target without a known
+   * price gets no hedge. Default: no limit but the retry budget.
+   *
+   * @generated from field: optional double max_usd_per_hour = 2;
+   */
+  maxUsdPerHour?: number | undefined;
+};
+
+/**
+ * Describes the message sluice.config.v1.Hedge.
+ * Use `create(HedgeSchema)` to create a new message.
+ */
+export const HedgeSchema: GenMessage<Hedge> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 8);
 
 /**
  * What a model costs: rates in USD for a million tokens; or whose price it has;
@@ -557,7 +604,7 @@ export type Price = Message<"sluice.config.v1.Price"> & {
  * Use `create(PriceSchema)` to create a new message.
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 8);
+  messageDesc(file_sluice_config_v1_config, 9);
 
 /**
  * What a model can do. Calls that ask for what it cannot are sent to another
@@ -637,7 +684,7 @@ export type Capabilities = Message<"sluice.config.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 9);
+  messageDesc(file_sluice_config_v1_config, 10);
 
 /**
  * Bounds. Each has a default that suits most.
@@ -736,7 +783,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 10);
+  messageDesc(file_sluice_config_v1_config, 11);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -774,6 +821,22 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
    * @generated from field: google.protobuf.Duration max_retry_after = 4;
    */
   maxRetryAfter?: Duration | undefined;
+
+  /**
+   * Attempts beyond a call's first one (retries, fail-overs, hedges) that a target
+   * may get for each call whose first attempt it gets, over 10 s. Default 0.2.
+   *
+   * @generated from field: optional double budget_ratio = 5;
+   */
+  budgetRatio?: number | undefined;
+
+  /**
+   * Such attempts that it may get each second besides, so that a quiet target can
+   * be tried again, too. Default 10.
+   *
+   * @generated from field: optional double budget_per_second = 6;
+   */
+  budgetPerSecond?: number | undefined;
 };
 
 /**
@@ -781,7 +844,66 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 11);
+  messageDesc(file_sluice_config_v1_config, 12);
+
+/**
+ * When a target that fails is left alone. It is asked again with one call as a
+ * probe; if that fails, it is left alone for longer. Of a call's targets, the last
+ * one standing is always asked.
+ *
+ * @generated from message sluice.config.v1.Breaker
+ */
+export type Breaker = Message<"sluice.config.v1.Breaker"> & {
+  /**
+   * Failures in a row. Default 5.
+   *
+   * @generated from field: uint32 consecutive_failures = 1;
+   */
+  consecutiveFailures: number;
+
+  /**
+   * Share of failures in the window, from `min_attempts` on. Default 0.5.
+   *
+   * @generated from field: double failure_ratio = 2;
+   */
+  failureRatio: number;
+
+  /**
+   * Default 20.
+   *
+   * @generated from field: uint32 min_attempts = 3;
+   */
+  minAttempts: number;
+
+  /**
+   * Default 30 s.
+   *
+   * @generated from field: google.protobuf.Duration window = 4;
+   */
+  window?: Duration | undefined;
+
+  /**
+   * First time for which a target is left alone, half to all of it at random. It
+   * doubles with each further one. Default 1 s.
+   *
+   * @generated from field: google.protobuf.Duration open = 5;
+   */
+  open?: Duration | undefined;
+
+  /**
+   * Longest such time; the first minute of a trouble, half of it. Default 60 s.
+   *
+   * @generated from field: google.protobuf.Duration max_open = 6;
+   */
+  maxOpen?: Duration | undefined;
+};
+
+/**
+ * Describes the message sluice.config.v1.Breaker.
+ * Use `create(BreakerSchema)` to create a new message.
+ */
+export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 13);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -802,7 +924,7 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 12);
+  messageDesc(file_sluice_config_v1_config, 14);
 
 /**
  * What is traced and measured. The standard `OTEL_*` variables are obeyed too;
@@ -872,7 +994,7 @@ export type Telemetry = Message<"sluice.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 13);
+  messageDesc(file_sluice_config_v1_config, 15);
 
 /**
  * An OpenTelemetry collector, or whatever else speaks OTLP.
@@ -901,7 +1023,7 @@ export type Otlp = Message<"sluice.config.v1.Otlp"> & {
  * Use `create(OtlpSchema)` to create a new message.
  */
 export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 14);
+  messageDesc(file_sluice_config_v1_config, 16);
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
@@ -931,5 +1053,5 @@ export type RecordContent = Message<"sluice.config.v1.RecordContent"> & {
  * Use `create(RecordContentSchema)` to create a new message.
  */
 export const RecordContentSchema: GenMessage<RecordContent> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 15);
+  messageDesc(file_sluice_config_v1_config, 17);
 
