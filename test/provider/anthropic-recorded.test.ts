@@ -5,7 +5,8 @@ import { Role } from "../../src/domain/contract.ts";
 import { anthropicFor } from "../../src/provider/anthropic/index.ts";
 import { decode, fold, frames } from "../exchanges/decode.ts";
 import { available, type Exchange, readExchanges } from "../exchanges/exchanges.ts";
-import { blocks, list, textOf, toPrompt, type Wire } from "./anthropic-requests.ts";
+import { toPrompt } from "./anthropic-requests.ts";
+import { blocks, list, textOf, type Wire } from "./wire-json.ts";
 
 const dialect = anthropicFor(undefined);
 const exchanges = readExchanges("anthropic.messages");

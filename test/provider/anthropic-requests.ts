@@ -3,8 +3,7 @@ import { create, type MessageInitShape } from "@bufbuild/protobuf";
 import type { MessageSchema, PartSchema, ToolResultPartSchema } from "../../gen/sluice/v1/chat_pb.ts";
 import { PromptSchema } from "../../gen/sluice/v1/prompt_pb.ts";
 import { type Prompt, ReasoningEffort, Role, ToolChoiceMode } from "../../src/domain/contract.ts";
-
-export type Wire = Readonly<Record<string, unknown>>;
+import { blocks, list, record, textOf, type Wire } from "./wire-json.ts";
 
 type Part = MessageInitShape<typeof PartSchema>;
 
@@ -139,21 +138,4 @@ function media({ source }: Wire) {
     mimeType: textOf(media_type),
     source: type === "url" ? { case: "uri" as const, value: String(url) } : { case: "data" as const, value: bytes },
   };
-}
-
-export function textOf(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-export function list(value: unknown): Wire[] {
-  return Array.isArray(value) ? value : [];
-}
-
-function record(value: unknown): Wire {
-  return (value ?? {}) as Wire;
-}
-
-/** A string is short for one text. */
-export function blocks(content: unknown): Wire[] {
-  return typeof content === "string" ? [{ type: "text", text: content }] : list(content);
 }

@@ -3,19 +3,15 @@ import { create, type JsonObject, type MessageInitShape } from "@bufbuild/protob
 import { type MessageSchema, type Part, type PartSchema, Role } from "../../gen/sluice/v1/chat_pb.ts";
 import { PromptSchema, ReasoningEffort, ToolChoiceMode } from "../../gen/sluice/v1/prompt_pb.ts";
 import type { Prompt } from "../../src/domain/contract.ts";
+import { list, record, textOf, type Wire } from "./wire-json.ts";
 
-type Json = Readonly<Record<string, unknown>>;
 type PartInit = Exclude<MessageInitShape<typeof PartSchema>, Part>;
 type MessageInit = MessageInitShape<typeof MessageSchema>;
-
-const record = (value: unknown): Json => (value ?? {}) as Json;
-const text = (value: unknown): string => (typeof value === "string" ? value : "");
-const list = (value: unknown): readonly Json[] => (value ?? []) as readonly Json[];
 
 const mimeTypes: Readonly<Record<string, string>> = { png: "image/png", jpeg: "image/jpeg", txt: "text/plain" };
 
 /** A request as its prompt. What the contract has no field for goes in through `provider_options`. */
-export function toPrompt(request: Json): Prompt {
+export function toPrompt(request: Wire): Prompt {
   const {
     messages,
     system,
@@ -29,7 +25,7 @@ export function toPrompt(request: Json): Prompt {
   const { maxTokens, temperature, topP, stopSequences } = record(inferenceConfig);
   const options: Record<string, unknown> = { ...rest };
   const init: MessageInitShape<typeof PromptSchema> = {
-    model: text(modelId) || "bedrock/m",
+    model: textOf(modelId) || "bedrock/m",
     messages: [...toSystem(list(system)), ...list(messages).map(toMessage)],
     ...(maxTokens === undefined ? {} : { maxOutputTokens: Number(maxTokens) }),
     ...(temperature === undefined ? {} : { temperature: Number(temperature) }),
@@ -43,7 +39,7 @@ export function toPrompt(request: Json): Prompt {
 }
 
 /** The request without what says nothing: empty lists, settings of nothing, and a success that goes without saying. */
-export function normalize(request: Json): Json {
+export function normalize(request: Wire): Wire {
   const text = JSON.stringify(request, (key, value: unknown) => {
     if (key === "modelId") return undefined;
     if (key === "status" && value === "success") return undefined;
@@ -51,14 +47,14 @@ export function normalize(request: Json): Json {
     if (key === "inferenceConfig" && Object.keys(record(value)).length === 0) return undefined;
     return value;
   });
-  return JSON.parse(text) as Json;
+  return JSON.parse(text) as Wire;
 }
 
-function toSystem(blocks: readonly Json[]): MessageInit[] {
+function toSystem(blocks: readonly Wire[]): MessageInit[] {
   return blocks.length === 0 ? [] : [{ role: Role.SYSTEM, parts: toParts(blocks) }];
 }
 
-function toMessage({ role, content }: Json): MessageInit {
+function toMessage({ role, content }: Wire): MessageInit {
   const blocks = list(content);
   if (role === "assistant") return { role: Role.ASSISTANT, parts: toParts(blocks) };
   const results = blocks.some(({ toolResult }) => toolResult !== undefined);
@@ -66,7 +62,7 @@ function toMessage({ role, content }: Json): MessageInit {
 }
 
 /** A cache point marks the part before it. */
-function toParts(blocks: readonly Json[]): PartInit[] {
+function toParts(blocks: readonly Wire[]): PartInit[] {
   const parts: PartInit[] = [];
   for (const block of blocks) {
     if (block.cachePoint !== undefined) parts.push({ ...parts.pop(), cacheBreakpoint: {} });
@@ -75,7 +71,7 @@ function toParts(blocks: readonly Json[]): PartInit[] {
   return parts;
 }
 
-function toContent(block: Json): NonNullable<PartInit["content"]> {
+function toContent(block: Wire): NonNullable<PartInit["content"]> {
   if (block.toolUse !== undefined) {
     const { toolUseId, name, input } = record(block.toolUse);
     const argumentsJson = JSON.stringify(input);
@@ -89,7 +85,7 @@ function toContent(block: Json): NonNullable<PartInit["content"]> {
   return toMedia(block);
 }
 
-function toMedia(block: Json) {
+function toMedia(block: Wire) {
   if (block.image !== undefined) {
     const { format, source } = record(block.image);
     return {
@@ -105,12 +101,12 @@ function toMedia(block: Json) {
   return { case: "text" as const, value: String(block.text) };
 }
 
-function toSource({ bytes, s3Location }: Json) {
+function toSource({ bytes, s3Location }: Wire) {
   if (typeof bytes === "string") return { case: "data" as const, value: Buffer.from(bytes, "base64") };
   return { case: "uri" as const, value: String(record(s3Location).uri) };
 }
 
-function toTools({ tools, toolChoice }: Json, options: Record<string, unknown>) {
+function toTools({ tools, toolChoice }: Wire, options: Record<string, unknown>) {
   const own = list(tools).filter(({ toolSpec }) => toolSpec !== undefined);
   const theirs = list(tools).filter(({ toolSpec }) => toolSpec === undefined);
   if (theirs.length > 0) options.toolConfig = { tools: theirs };
@@ -120,20 +116,20 @@ function toTools({ tools, toolChoice }: Json, options: Record<string, unknown>) 
     tools: own.map(({ toolSpec }) => {
       const { name, description, inputSchema } = record(toolSpec);
       const parametersJsonSchema = JSON.stringify(record(inputSchema).json);
-      return { name: String(name), description: text(description), parametersJsonSchema };
+      return { name: String(name), description: textOf(description), parametersJsonSchema };
     }),
     ...(toolChoice === undefined ? {} : { toolChoice: { choice: { case: "mode" as const, value: mode } } }),
   };
 }
 
-function toFormat({ textFormat }: Json) {
+function toFormat({ textFormat }: Wire) {
   if (textFormat === undefined) return {};
   const { name, description, schema } = record(record(record(textFormat).structure).jsonSchema);
-  const value = { name: String(name), description: text(description), schemaJson: String(schema) };
+  const value = { name: String(name), description: textOf(description), schemaJson: String(schema) };
   return { responseFormat: { format: { case: "jsonSchema" as const, value } } };
 }
 
-function toReasoning({ thinking, reasoningConfig, ...rest }: Json, options: Record<string, unknown>) {
+function toReasoning({ thinking, reasoningConfig, ...rest }: Wire, options: Record<string, unknown>) {
   if (Object.keys(rest).length > 0) options.additionalModelRequestFields = rest;
   if (thinking !== undefined) {
     const value = Number(record(thinking).budget_tokens);
