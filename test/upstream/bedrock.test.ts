@@ -1,11 +1,11 @@
 /** Bedrock behind a gateway: what is sent, who signed it, and what comes back, over real sockets. */
-import { createHash, createHmac } from "node:crypto";
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { EventStreamCodec } from "@smithy/eventstream-codec";
 import { afterEach, describe, expect, onTestFinished, test, vi } from "vitest";
 import { FinishReason } from "../../src/domain/contract.ts";
 import { ask, type TestGateway } from "../support/gateway.ts";
+import { signatureOf } from "../support/sigv4.ts";
 import { accept } from "./raw.ts";
 import { callLines, type Delivery, run, serve, within } from "./support.ts";
 
@@ -83,29 +83,6 @@ function answerWell(response: ServerResponse, { path }: Sent): void {
 function gatewayTo(url: string, aws: object, environment: Readonly<Record<string, string>>): Promise<TestGateway> {
   const provider = { dialect: "", preset: "bedrock", base_url: url, ...aws };
   return serve({ providers: { bedrock: provider }, limits: LIMITS }, { environment });
-}
-
-/** The signature of what arrived, made anew by the words of AWS's documentation. */
-function signatureOf({ path, headers, body }: Sent, secret: string): string {
-  const [, date = "", region = "", service = "", names = ""] =
-    /Credential=[^/]+\/(\d+)\/([^/]+)\/([^/]+)\/aws4_request, SignedHeaders=([^,]+)/.exec(
-      headers.authorization ?? "",
-    ) ?? [];
-  const sha256 = (data: string): string => createHash("sha256").update(data).digest("hex");
-  const hmac = (key: string | Buffer, data: string): Buffer => createHmac("sha256", key).update(data).digest();
-  const canonical = [
-    "POST",
-    path.split("/").map(encodeURIComponent).join("/"),
-    "",
-    ...names.split(";").map((name) => `${name}:${String(headers[name]).trim().replace(/\s+/g, " ")}`),
-    "",
-    names,
-    sha256(body),
-  ].join("\n");
-  const scope = `${date}/${region}/${service}/aws4_request`;
-  const toSign = ["AWS4-HMAC-SHA256", headers["x-amz-date"], scope, sha256(canonical)].join("\n");
-  const key = [date, region, service, "aws4_request"].reduce<string | Buffer>(hmac, `AWS4${secret}`);
-  return hmac(key, toSign).toString("hex");
 }
 
 const deliveries: readonly (readonly [Delivery, string])[] = [
