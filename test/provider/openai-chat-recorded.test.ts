@@ -67,7 +67,7 @@ function ownFirst(tools: readonly Wire[]): readonly Wire[] {
   return [...tools.filter(({ type }) => type === "function"), ...tools.filter(({ type }) => type !== "function")];
 }
 
-function normalizedTool({ cache_control: _, ...tool }: Wire): Wire {
+function normalizedTool({ cache_control: _mark, ...tool }: Wire): Wire {
   const { description, ...rest } = record(tool.function);
   return tool.function === undefined
     ? tool
@@ -82,7 +82,7 @@ function normalizedMessage({ role, content, tool_calls, prefix, reasoning_conten
     prefix: prefix === true ? prefix : null,
     role: role === "developer" ? "system" : role,
     content: parts.filter(({ type, text }) => type !== "text" || text !== ""),
-    tool_calls: list(tool_calls).length === 0 ? null : list(tool_calls).map(({ index: _, ...call }) => call),
+    tool_calls: list(tool_calls).length === 0 ? null : list(tool_calls).map(({ index: _index, ...call }) => call),
   });
 }
 

@@ -1,7 +1,7 @@
 /** A server that notes what a vendor's client sends, and answers it. */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { buffer } from "node:stream/consumers";
+import { text } from "node:stream/consumers";
 import { onTestFinished } from "vitest";
 
 export interface Arrived {
@@ -23,17 +23,14 @@ export interface ScriptedServer {
 
 export async function openServer(answer: (arrived: Arrived) => Answer): Promise<ScriptedServer> {
   const arrivals: Arrived[] = [];
-  const server = createServer();
-  server.on("request", async (request, response) => {
-    const arrived = {
-      path: request.url ?? "",
-      headers: request.headers,
-      body: (await buffer(request)).toString("utf8"),
-    };
-    arrivals.push(arrived);
-    const { type, body } = answer(arrived);
-    response.writeHead(200, { "content-type": type });
-    response.end(body);
+  const server = createServer((request, response) => {
+    void text(request).then((sent) => {
+      const arrived = { path: request.url ?? "", headers: request.headers, body: sent };
+      arrivals.push(arrived);
+      const { type, body } = answer(arrived);
+      response.writeHead(200, { "content-type": type });
+      response.end(body);
+    });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   onTestFinished(async () => {
