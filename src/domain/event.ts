@@ -7,6 +7,7 @@ import type {
   TokenLogprob,
   Usage,
 } from "./contract.ts";
+import { toStruct } from "./struct.ts";
 
 /** What happens in an answer: the contract's event, without its number. */
 export type ChatEvent = Exclude<StreamResponse["event"], { case: undefined }>;
@@ -75,7 +76,7 @@ export function endEvent(ending: Ending): ChatEvent {
       attempts: [],
       ...rest,
       ...(usage === undefined ? {} : { usage }),
-      ...(providerMetadata === undefined ? {} : { providerMetadata }),
+      ...(providerMetadata === undefined ? {} : { providerMetadata: toStruct(providerMetadata) }),
     },
   };
 }

@@ -2,7 +2,10 @@ import type { Usage } from "../domain/contract.ts";
 
 type Count = Exclude<keyof Usage, "$typeName" | "$unknown" | "estimated">;
 
-/** Sets a count that the wire said; leaves it unset where it did not. */
+/** Largest number that the contract's counts hold. */
+const MAX_COUNT = 0xffff_ffff;
+
+/** Sets a count that the wire said, or a sum of such; leaves it unset where it did not. */
 export function setCount(usage: Usage, key: Count, value: number | undefined): void {
-  if (value !== undefined) usage[key] = value;
+  if (value !== undefined) usage[key] = Math.min(value, MAX_COUNT);
 }

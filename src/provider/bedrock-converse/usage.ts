@@ -1,5 +1,6 @@
 import type { Usage } from "../../domain/contract.ts";
 import { asArray, asCount, asRecord } from "../json.ts";
+import { setCount } from "../usage-count.ts";
 
 /**
  * Reads a `TokenUsage` in the contract's sense. Cached tokens are beside `inputTokens`, not inside; `cacheDetails` says
@@ -13,12 +14,12 @@ export function readUsage(value: unknown): Usage | undefined {
   const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
   const cacheRead = asCount(usage.cacheReadInputTokens);
   const cacheWrite = asCount(usage.cacheWriteInputTokens);
-  if (input !== undefined) read.inputTokens = input + (cacheRead ?? 0) + (cacheWrite ?? 0);
-  if (cacheRead !== undefined) read.cacheReadTokens = cacheRead;
-  if (cacheWrite !== undefined) read.cacheWriteTokens = cacheWrite;
-  if (output !== undefined) read.outputTokens = output;
+  setCount(read, "inputTokens", input === undefined ? undefined : input + (cacheRead ?? 0) + (cacheWrite ?? 0));
+  setCount(read, "cacheReadTokens", cacheRead);
+  setCount(read, "cacheWriteTokens", cacheWrite);
+  setCount(read, "outputTokens", output);
   const forAnHour = writtenForAnHour(usage.cacheDetails);
-  if (forAnHour > 0) read.cacheWrite1hTokens = forAnHour;
+  setCount(read, "cacheWrite1hTokens", forAnHour > 0 ? forAnHour : undefined);
   return read;
 }
 

@@ -1,5 +1,6 @@
 import type { Usage } from "../../domain/contract.ts";
 import { asCount, asRecord } from "../json.ts";
+import { setCount } from "../usage-count.ts";
 
 /**
  * Reads a usage object in the contract's sense. `tokens` counts what the model saw and wrote; `billed_units` is
@@ -15,15 +16,13 @@ export function readUsage(value: unknown): Usage | undefined {
   const images = asCount(tokens.image_tokens);
   const cached = asCount(usage.cached_tokens);
   const reasoning = asCount(tokens.reasoning_tokens);
-  return {
-    $typeName: "sluice.v1.Usage",
-    estimated: false,
-    ...(input === undefined ? {} : { inputTokens: input + (images ?? 0) }),
-    ...(images === undefined ? {} : { inputImageTokens: images }),
-    ...(cached === undefined ? {} : { cacheReadTokens: cached }),
-    ...(output === undefined ? {} : { outputTokens: output }),
-    ...(reasoning === undefined ? {} : { reasoningTokens: reasoning }),
-  };
+  const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
+  setCount(read, "inputTokens", input === undefined ? undefined : input + (images ?? 0));
+  setCount(read, "inputImageTokens", images);
+  setCount(read, "cacheReadTokens", cached);
+  setCount(read, "outputTokens", output);
+  setCount(read, "reasoningTokens", reasoning);
+  return read;
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Usage } from "../../domain/contract.ts";
 import { asArray, asCount, asRecord, asString, type JsonRecord } from "../json.ts";
+import { setCount } from "../usage-count.ts";
 
 /**
  * Reads `usageMetadata` in the contract's sense: output includes the thoughts, which the wire counts beside the
@@ -16,15 +17,13 @@ export function readUsage(value: unknown): Usage | undefined {
   const ofTools = asCount(usage.toolUsePromptTokenCount);
   // Assigned one by one: this runs for every chunk, and spreading objects of one field each costs ten times more.
   const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
-  set(read, "inputTokens", sum(input, ofTools));
-  set(read, "cacheReadTokens", asCount(usage.cachedContentTokenCount));
-  set(read, "outputTokens", sum(candidates, reasoning));
-  set(read, "reasoningTokens", reasoning);
-  for (const [key, lists, modality] of MODALITIES) set(read, key, countOf(usage, lists, modality));
+  setCount(read, "inputTokens", sum(input, ofTools));
+  setCount(read, "cacheReadTokens", asCount(usage.cachedContentTokenCount));
+  setCount(read, "outputTokens", sum(candidates, reasoning));
+  setCount(read, "reasoningTokens", reasoning);
+  for (const [key, lists, modality] of MODALITIES) setCount(read, key, countOf(usage, lists, modality));
   return read;
 }
-
-type Count = Exclude<keyof Usage, "$typeName" | "$unknown" | "estimated">;
 
 const PROMPT = ["promptTokensDetails", "toolUsePromptTokensDetails"];
 const ANSWER = ["candidatesTokensDetails"];
@@ -50,8 +49,4 @@ function countOf(usage: JsonRecord, lists: readonly string[], modality: string):
 
 function sum(first: number | undefined, second: number | undefined): number | undefined {
   return first === undefined ? second : first + (second ?? 0);
-}
-
-function set(usage: Usage, key: Count, value: number | undefined): void {
-  if (value !== undefined) usage[key] = value;
 }

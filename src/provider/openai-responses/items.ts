@@ -53,12 +53,14 @@ export class OutputItems {
   added(at: number, item: JsonRecord): void {
     const open = this.#item(at, item);
     // A call's name and id are all that its block's start needs; where one is missing, its end says them.
-    if (item.type === "function_call" && item.name && item.call_id) this.#openCall(this.#piece(open, 0), item);
+    if (item.type !== "function_call" || !item.name || !item.call_id || open.done) return;
+    const piece = this.#piece(open, 0);
+    if (piece.block === undefined) this.#openCall(piece, item);
   }
 
   text(at: number, part: number, delta: string, logprobs: unknown): void {
-    const piece = this.#piece(this.#item(at, { type: "message" }), part);
-    this.#say(piece, delta, asArray(logprobs), []);
+    const piece = this.#openPiece(at, { type: "message" }, part);
+    if (piece !== undefined) this.#say(piece, delta, asArray(logprobs), []);
   }
 
   refusal(at: number, part: number, delta: string): void {
@@ -67,14 +69,14 @@ export class OutputItems {
   }
 
   annotation(at: number, part: number, annotation: unknown): void {
-    const piece = this.#piece(this.#item(at, { type: "message" }), part);
-    this.#say(piece, "", [], [annotation]);
+    const piece = this.#openPiece(at, { type: "message" }, part);
+    if (piece !== undefined) this.#say(piece, "", [], [annotation]);
   }
 
   /** `key` says which of the item's texts: summaries and open reasoning each have several. */
   reasoning(at: number, key: string, delta: string): void {
-    if (delta === "") return;
-    const piece = this.#piece(this.#item(at, { type: "reasoning" }), 0);
+    const piece = this.#openPiece(at, { type: "reasoning" }, 0);
+    if (delta === "" || piece === undefined) return;
     const text = piece.text !== "" && piece.last !== key ? BETWEEN + delta : delta;
     piece.last = key;
     piece.text += text;
@@ -83,7 +85,8 @@ export class OutputItems {
   }
 
   callArguments(at: number, delta: string): void {
-    const piece = this.#piece(this.#item(at, { type: "function_call" }), 0);
+    const piece = this.#openPiece(at, { type: "function_call" }, 0);
+    if (piece === undefined) return;
     piece.text += delta;
     if (piece.block !== undefined && delta !== "") this.#blocks.add(piece.block, delta);
   }
@@ -211,6 +214,12 @@ export class OutputItems {
     const item = { type: asString(type) ?? "", id: asString(id), pieces: new Map(), done: false };
     this.#items.set(at, item);
     return item;
+  }
+
+  /** Undefined where the item is whole: what is said of it afterwards was said before. */
+  #openPiece(at: number, like: JsonRecord, part: number): Piece | undefined {
+    const item = this.#item(at, like);
+    return item.done ? undefined : this.#piece(item, part);
   }
 
   #piece(item: Item, part: number): Piece {
