@@ -332,8 +332,11 @@ describe("messages", () => {
       { role: Role.TOOL, parts: [toolResult("functions.look:0", [])] },
     ];
     expect(messagesOf(messages)).toEqual([
-      { role: "assistant", content: [{ type: "tool_use", id: "functions_look_0", name: "look", input: {} }] },
-      { role: "user", content: [{ type: "tool_result", tool_use_id: "functions_look_0" }] },
+      {
+        role: "assistant",
+        content: [{ type: "tool_use", id: "ec0002042636dd8aa1e59e55d3639f7e", name: "look", input: {} }],
+      },
+      { role: "user", content: [{ type: "tool_result", tool_use_id: "ec0002042636dd8aa1e59e55d3639f7e" }] },
     ]);
   });
 });

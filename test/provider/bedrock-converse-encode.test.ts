@@ -130,14 +130,14 @@ describe("messages", () => {
           role: "assistant",
           content: [
             { text: "Let me see." },
-            { toolUse: { toolUseId: "call.1:a_b", name: "weather", input: { q: 1 } } },
+            { toolUse: { toolUseId: "4fad2204c35c2c7eaed22ef5f622323f", name: "weather", input: { q: 1 } } },
             { toolUse: { toolUseId: "c2", name: "weather", input: {} } },
           ],
         },
         {
           role: "user",
           content: [
-            { toolResult: { toolUseId: "call.1:a_b", content: [{ text: "Sun" }] } },
+            { toolResult: { toolUseId: "4fad2204c35c2c7eaed22ef5f622323f", content: [{ text: "Sun" }] } },
             {
               toolResult: {
                 toolUseId: "c2",

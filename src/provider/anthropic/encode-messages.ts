@@ -1,5 +1,6 @@
 import { type Message, type Part, Role, type ToolCall, type ToolResult } from "../../domain/contract.ts";
 import { invalidRequest } from "../../domain/error.ts";
+import { type CallIdRule, fitCallId } from "../call-ids.ts";
 import { parseExactly } from "../exact-json.ts";
 import { asRecord, asString, type JsonRecord } from "../json.ts";
 import { fieldOf, unsupported } from "../unsupported.ts";
@@ -9,6 +10,9 @@ import { DIALECT, type WireBlock, type WireMessage } from "./wire-types.ts";
 
 /** The API takes no more in one request. Source: Claude API docs, "Prompt caching", read 2026-11. */
 const MAX_CACHE_MARKS = 4;
+
+/** "String should match pattern '^[a-zA-Z0-9_-]+$'" (langchain pull request 37756, 2026-11). */
+const CALL_IDS: CallIdRule = { fits: /^[a-zA-Z0-9_-]+$/, length: 32 };
 
 interface Conversation {
   readonly system: WireBlock[];
@@ -108,7 +112,7 @@ function encodeToolCall(part: Part, { callId, name, argumentsJson }: ToolCall, p
   if (input === undefined) {
     throw invalidRequest([{ field: `${path}.arguments_json`, description: "is no JSON object" }]);
   }
-  return { ...ownState(part, path), type: "tool_use", id: wireId(callId), name, input };
+  return { ...ownState(part, path), type: "tool_use", id: fitCallId(callId, CALL_IDS), name, input };
 }
 
 function encodeToolResult(result: ToolResult, path: string, scope: Scope): WireBlock {
@@ -128,7 +132,7 @@ function encodeToolResult(result: ToolResult, path: string, scope: Scope): WireB
   });
   return {
     type: "tool_result",
-    tool_use_id: wireId(result.callId),
+    tool_use_id: fitCallId(result.callId, CALL_IDS),
     ...(blocks.length === 0 ? {} : { content: shorten(blocks) }),
     ...(result.isError ? { is_error: true } : {}),
   };
@@ -139,9 +143,4 @@ export function shorten(blocks: WireBlock[]): string | WireBlock[] {
   const [first] = blocks;
   const plain = blocks.length === 1 && first?.type === "text" && Object.keys(first).length === 2;
   return plain ? String(first.text) : blocks;
-}
-
-/** Ids that other providers gave may hold what this API refuses; call and result change alike. */
-function wireId(callId: string): string {
-  return callId.replace(/[^a-zA-Z0-9_-]/g, "_");
 }

@@ -1,11 +1,15 @@
 import { type Message, type Part, Role, type ToolResult } from "../../domain/contract.ts";
 import { invalidRequest } from "../../domain/error.ts";
+import { type CallIdRule, fitCallId } from "../call-ids.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asArray, asRecord, asString, type JsonRecord, parseJson } from "../json.ts";
 import { unsupported } from "../unsupported.ts";
 import { DocumentNames, encodeAudio, encodeFile, encodeImage } from "./encode-media.ts";
 import type { Family } from "./quirks.ts";
 import { DIALECT, type WireBlock, type WireMessage } from "./wire-types.ts";
+
+/** The wire takes letters, digits and `_.:-`, at most 64. */
+const CALL_IDS: CallIdRule = { fits: /^[a-zA-Z0-9_.:-]{1,64}$/, length: 32 };
 
 interface Context {
   readonly target: DialectTarget;
@@ -35,6 +39,8 @@ export function encodeMessages(messages: readonly Message[], target: DialectTarg
       return;
     }
     const role = message.role === Role.ASSISTANT ? "assistant" : "user";
+    // An answer of which nothing is for this wire, such as another's reasoning: it refuses empty messages.
+    if (blocks.length === 0) return;
     const last = encoded.at(-1);
     if (last?.role === role) last.content.push(...blocks);
     else encoded.push({ role, content: blocks });
@@ -108,7 +114,7 @@ function encodeToolCall({ callId, name, argumentsJson }: ToolCall, field: string
   if (input === undefined) {
     throw invalidRequest([{ field: `${field}.arguments_json`, description: "is no JSON object, which Bedrock wants" }]);
   }
-  return { toolUse: { toolUseId: encodeCallId(callId), name, input } };
+  return { toolUse: { toolUseId: fitCallId(callId, CALL_IDS), name, input } };
 }
 
 function encodeToolResult(result: ToolResult, field: string, context: Context): WireBlock {
@@ -118,12 +124,7 @@ function encodeToolResult(result: ToolResult, field: string, context: Context): 
     return encodeContent(part.content, at, context);
   });
   const status = result.isError ? { status: "error" } : {};
-  return { toolResult: { toolUseId: encodeCallId(result.callId), content, ...status } };
-}
-
-/** The wire takes letters, digits and `_.:-`, at most 64; ids of other providers may hold more. */
-function encodeCallId(callId: string): string {
-  return callId.replace(/[^a-zA-Z0-9_.:-]/g, "_").slice(-64);
+  return { toolResult: { toolUseId: fitCallId(result.callId, CALL_IDS), content, ...status } };
 }
 
 /**

@@ -28,7 +28,7 @@ export function encodeMessages(messages: readonly Message[], target: DialectTarg
       case Role.SYSTEM:
         return [{ role: "system", content: encodeContent(message.parts, field, target, documents) }];
       case Role.ASSISTANT:
-        return [encodeAssistant(message, field, target)];
+        return encodeAssistant(message, field, target);
       case Role.TOOL:
         return message.parts.map((part, n) => {
           if (part.content.case !== "toolResult") throw unsupported(`${field}.parts[${n}]`, target);
@@ -91,7 +91,7 @@ function encodeDocument(file: File, field: string, target: DialectTarget): WireD
 }
 
 /** An earlier answer. Reasoning of any provider has a place here; what this one planned has another. */
-function encodeAssistant(message: Message, field: string, target: DialectTarget): WireMessage {
+function encodeAssistant(message: Message, field: string, target: DialectTarget): WireMessage[] {
   const content: WireContent[] = [];
   const calls: WireToolCall[] = [];
   const plan: string[] = [];
@@ -114,14 +114,18 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget)
         throw unsupported(`${field}.parts[${n}].${fieldOf(said.case)}`, target);
     }
   });
+  // An answer of which nothing is for this wire, such as another's encrypted reasoning.
+  if (content.length + plan.length + calls.length === 0) return [];
   const [first] = content;
   const alone = content.length === 1 && first?.type === "text" ? String(first.text) : content;
-  return {
-    role: "assistant",
-    ...(content.length === 0 ? {} : { content: alone }),
-    ...(plan.length === 0 ? {} : { tool_plan: plan.join("") }),
-    ...(calls.length === 0 ? {} : { tool_calls: calls }),
-  };
+  return [
+    {
+      role: "assistant",
+      ...(content.length === 0 ? {} : { content: alone }),
+      ...(plan.length === 0 ? {} : { tool_plan: plan.join("") }),
+      ...(calls.length === 0 ? {} : { tool_calls: calls }),
+    },
+  ];
 }
 
 /** What a tool said: one text is a string; several pieces are a list, and files of text are documents to cite. */

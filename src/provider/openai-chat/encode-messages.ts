@@ -9,6 +9,7 @@ import {
   type ToolResult,
   type ToolResultPart,
 } from "../../domain/contract.ts";
+import { fitCallId } from "../call-ids.ts";
 import { dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asArray, parseJson } from "../json.ts";
@@ -25,7 +26,7 @@ export function encodeMessages(messages: readonly Message[], target: DialectTarg
       case Role.SYSTEM:
         return [{ role: "system" as const, content: encodeContent(message.parts, field, target, quirks) }];
       case Role.ASSISTANT:
-        return [encodeAssistant(message, field, target, quirks)];
+        return encodeAssistant(message, field, target, quirks);
       case Role.TOOL:
         return message.parts.map((part, n) => {
           if (part.content.case !== "toolResult") throw unsupported(`${field}.parts[${n}]`, target);
@@ -114,7 +115,7 @@ function encodeFile(file: File, field: string, target: DialectTarget, quirks: Qu
  * An earlier answer. Its reasoning goes back only where the wire has a place for it: an answer of another provider
  * may be given back to any.
  */
-function encodeAssistant(message: Message, field: string, target: DialectTarget, quirks: Quirks): WireMessage {
+function encodeAssistant(message: Message, field: string, target: DialectTarget, quirks: Quirks): WireMessage[] {
   const texts: Part[] = [];
   const calls: WireToolCall[] = [];
   const reasoning: string[] = [];
@@ -133,7 +134,7 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
       case "toolCall": {
         const { callId, name, argumentsJson } = part.content.value;
         calls.push({
-          id: callId,
+          id: encodeCallId(callId, quirks),
           type: "function",
           function: { name, arguments: argumentsJson || "{}" },
           ...(own === undefined ? {} : { extra_content: own }),
@@ -168,7 +169,9 @@ function encodeAssistant(message: Message, field: string, target: DialectTarget,
   if (images.length > 0) encoded.images = images;
   if (spoken !== "") encoded.audio = { id: spoken };
   if (calls.length > 0) encoded.tool_calls = calls;
-  return encoded;
+  // An answer of which nothing is for this server, such as another's reasoning.
+  const isEmpty = encoded.content === null && Object.keys(encoded).length === 2;
+  return isEmpty ? [] : [encoded];
 }
 
 function encodeToolResult(
@@ -189,5 +192,9 @@ function encodeToolResult(
   const plain = list.every(({ type }) => type === "text") && mark === undefined;
   const asText = plain && (list.length <= 1 || !quirks.textLists);
   const content = asText ? list.map(({ text }) => String(text)).join("\n") : list;
-  return { role: "tool", tool_call_id: result.callId, content };
+  return { role: "tool", tool_call_id: encodeCallId(result.callId, quirks), content };
+}
+
+function encodeCallId(callId: string, { callIds }: Quirks): string {
+  return callIds === undefined ? callId : fitCallId(callId, callIds);
 }

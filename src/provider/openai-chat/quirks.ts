@@ -1,4 +1,5 @@
 import { ReasoningEffort } from "../../domain/contract.ts";
+import type { CallIdRule } from "../call-ids.ts";
 import type { JsonRecord } from "../json.ts";
 import { BREAKPOINT, takesBreakpoints } from "../openai-cache-marks.ts";
 import { effortWords } from "../openai-efforts.ts";
@@ -36,6 +37,8 @@ export interface Quirks {
   readonly askForUsage: boolean;
   /** Text may be a list of parts; where false, parts are joined by line feeds. */
   readonly textLists: boolean;
+  /** What is taken for a call's id; undefined where anything is. */
+  readonly callIds: CallIdRule | undefined;
   /** Field that marks a content part for the prompt cache; undefined where caching needs no marks, or takes none there. */
   readonly cacheMark: (model: string, place: "prompt" | "answer") => JsonRecord | undefined;
   /** Results of tools may hold what a user's message may; elsewhere they are text. */
@@ -51,6 +54,12 @@ export interface Quirks {
   /** Content part for a document by its address; undefined where documents are sent as bytes only. */
   readonly fileUri: ((uri: string, filename: string) => JsonRecord & { readonly type: string }) | undefined;
 }
+
+/** OpenAI's limit, "string too long. Expected a string with maximum length 40" (vercel/ai issue 5171, 2026-11). */
+const SHORT_IDS: CallIdRule = { fits: /^.{1,40}$/s, length: 40 };
+
+/** Mistral's "must be a-z, A-Z, 0-9, with a length of 9" (opencode issue 1680, 2026-11). */
+const NINE_CHARACTERS: CallIdRule = { fits: /^[a-zA-Z0-9]{9}$/, length: 9 };
 
 function eachEffort(fields: (word: string) => JsonRecord): Record<number, JsonRecord> {
   return Object.fromEntries(effortWords.map(([effort, word]) => [effort, fields(word)]));
@@ -72,6 +81,7 @@ export const defaultQuirks: Quirks = {
   requiredWord: "required",
   askForUsage: true,
   textLists: true,
+  callIds: undefined,
   cacheMark: () => undefined,
   toolMedia: false,
   answerExtras: false,
@@ -89,6 +99,7 @@ function quirks(unsupported: readonly Feature[], more: Partial<Quirks> = {}): Qu
 const openai = quirks(["top_k"], {
   maxTokensField: "max_completion_tokens",
   reasoningField: undefined,
+  callIds: SHORT_IDS,
   cacheMark: (model, place) => (place === "prompt" && takesBreakpoints(model) ? BREAKPOINT : undefined),
 });
 
@@ -104,6 +115,7 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
     seedField: "random_seed",
     requiredWord: "any",
     askForUsage: false,
+    callIds: NINE_CHARACTERS,
     reasoningField: "thinking-part",
     fileUri: (uri) => ({ type: "document_url", document_url: uri }),
   }),
@@ -120,6 +132,7 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
   fireworks: quirks(["audio", "file"]),
   openrouter: quirks([], {
     reasoningField: "reasoning",
+    callIds: SHORT_IDS,
     cacheMark: () => cacheControl,
     toolMedia: true,
     answerExtras: true,

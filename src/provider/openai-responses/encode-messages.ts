@@ -8,6 +8,7 @@ import {
   type ToolResult,
   type ToolResultPart,
 } from "../../domain/contract.ts";
+import { type CallIdRule, fitCallId } from "../call-ids.ts";
 import { base64, dataUri } from "../data-uri.ts";
 import type { DialectTarget } from "../dialect.ts";
 import { asRecord } from "../json.ts";
@@ -18,6 +19,9 @@ import { PICTURE_ITEM } from "./extras.ts";
 import type { Feature, Quirks } from "./quirks.ts";
 import { canReturn, readOwn } from "./state.ts";
 import type { WireContentPart, WireItem } from "./wire-types.ts";
+
+/** "string too long. Expected a string with maximum length 64" (9router pull request 3167, 2026-11). */
+const CALL_IDS: CallIdRule = { fits: /^.{1,64}$/s, length: 64 };
 
 /** What messages are written for. */
 export interface InputContext {
@@ -150,7 +154,7 @@ function encodeAnswer(parts: readonly Part[], field: string, { target, quirks, s
         items.push({
           ...(own === undefined ? {} : { ...idOf(own.id), status: "completed", ...own.data }),
           type: "function_call",
-          call_id: callId,
+          call_id: fitCallId(callId, CALL_IDS),
           name,
           arguments: argumentsJson || "{}",
         });
@@ -184,7 +188,8 @@ function encodeText(text: string, kept: unknown): WireContentPart {
 }
 
 function encodeOutput(part: Part, result: ToolResult, field: string, context: InputContext): WireItem {
-  return { type: "function_call_output", call_id: result.callId, output: encodeResult(part, result, field, context) };
+  const call_id = fitCallId(result.callId, CALL_IDS);
+  return { type: "function_call_output", call_id, output: encodeResult(part, result, field, context) };
 }
 
 function encodeResult(
