@@ -97,8 +97,15 @@ function without(fields: Wire): Wire {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== null && value !== undefined));
 }
 
+/** Mistral takes ids of nine characters only, which those are no more that were taken out of the recordings. */
+function withShortIds(request: Wire): Wire {
+  return JSON.parse(JSON.stringify(request).replaceAll("call_REDACTED_", "REDACTED")) as Wire;
+}
+
 describe.skipIf(!available)("recorded openai.chat requests", () => {
-  const asked = exchanges.filter(({ request }) => request !== null);
+  const asked = exchanges.flatMap(({ request, ...exchange }) => {
+    return request === null ? [] : [{ ...exchange, request: withShortIds(request) }];
+  });
   const recorded = asked.filter(({ name }) => beyond[name] === undefined);
 
   test("are all there", () => {
@@ -106,10 +113,10 @@ describe.skipIf(!available)("recorded openai.chat requests", () => {
   });
 
   test.each(recorded)("$name is written as it was", ({ request, provider, model, stream }) => {
-    const prompt = toPrompt(without(request ?? {}), provider);
+    const prompt = toPrompt(without(request), provider);
     const target = { provider, model };
     const dialect = openAiChatFor(PRESETS[provider] ?? provider);
     const { body } = dialect.encode(prompt, target, stream ? "stream" : "unary");
-    expect(normalized(JSON.parse(body))).toEqual(normalized(request ?? {}));
+    expect(normalized(JSON.parse(body))).toEqual(normalized(request));
   });
 });

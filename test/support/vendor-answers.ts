@@ -386,7 +386,7 @@ const ollama: VendorAnswers = {
   streams: (_, body) => body.stream !== false,
   whole(turn) {
     const messages = ollamaLines(turn).map((line) => (line as { message: Record<string, unknown> }).message);
-    const join = (field: string): string => messages.map((message) => message[field] ?? "").join("");
+    const join = (field: string): string => messages.map((message) => String(message[field] ?? "")).join("");
     const tool_calls = messages.flatMap((message) => (message.tool_calls as object[] | undefined) ?? []);
     const message = { role: "assistant", content: join("content"), thinking: join("thinking"), tool_calls };
     return { ...ollamaLines(turn).at(-1), message };

@@ -38,14 +38,14 @@ test("prompts are taken, but for what Gemini cannot do", () => {
   ]);
 });
 
-test("requests are as Google's types have them", { timeout: 60_000 }, async () => {
+test("requests are as Google's types have them", { timeout: 120_000 }, async () => {
   const judged = (await both()).map((one) => ({ name: one.name, value: toParameters(one), type: "Request" }));
   const wrong = { name: "wish", value: { model: MODEL, contents: [], config: { wish: 1 } }, type: "Request" };
   const found = await compile(TYPES, [...judged, wrong]);
   expect(Object.keys(found), JSON.stringify(found, null, 1)).toEqual(["wish"]);
 });
 
-test("requests are sent by Google's client as they are", { timeout: 60_000 }, async () => {
+test("requests are sent by Google's client as they are", { timeout: 120_000 }, async () => {
   const server = await openServer(() => ({ type: "application/json", body: '{"candidates":[]}' }));
   const client = new GoogleGenAI({ apiKey: "key", httpOptions: { baseUrl: server.url } });
   for (const one of await both()) {
