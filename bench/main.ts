@@ -4,6 +4,7 @@ import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { Children } from "./children.ts";
+import { type DialectMicros, measureDialects } from "./dialects.ts";
 import { LoadProcess } from "./load-process.ts";
 import { canMeter } from "./meter.ts";
 import { fullPlan, type Part, parts, quickPlan, scenarios } from "./plan.ts";
@@ -41,6 +42,7 @@ interface Arguments {
 interface Rounds {
   readonly measured: readonly Measured[];
   readonly idle: IdleBytes | undefined;
+  readonly dialects: DialectMicros;
 }
 
 function parseArguments(): Arguments {
@@ -81,7 +83,7 @@ async function main(): Promise<number> {
   try {
     const rounds = await Promise.race([interrupted, measure(args, children, subjects), children.lost]);
     if (rounds === undefined) return EXIT.interrupted;
-    const report = toReport(rounds.measured, rounds.idle);
+    const report = toReport(rounds.measured, rounds.idle, rounds.dialects);
     process.stdout.write(`\n${toText(report)}\n`);
     if (!canMeter) process.stdout.write("CPU and memory are read from Linux's /proc, which is missing here.\n");
     process.stdout.write(`Written to ${save({ quick: args.quick, loadBefore }, rounds, report)}\n`);
@@ -100,14 +102,19 @@ async function measure({ chosen, quick }: Arguments, children: Children, subject
   const loads = (["unary", "stream"] as const).filter((part) => chosen.includes(part));
   const idles = chosen.includes("idle");
   const loadSteps = loads.reduce((total, part) => total + 1 + scenarios[part].length * plan.rounds, 0);
-  const progress = new Progress(loadSteps + (idles ? plan.idle.rounds * 3 : 0));
-  await subjects.startUpstream();
-  const load = await LoadProcess.start(children);
+  const dialectSteps = chosen.includes("dialects") ? 1 + plan.dialects.rounds : 0;
+  const progress = new Progress(loadSteps + (idles ? plan.idle.rounds * 3 : 0) + dialectSteps);
+  const dialects = dialectSteps > 0 ? measureDialects(plan, progress) : {};
   const measured: Measured[] = [];
-  for (const part of loads) measured.push(...(await measureLoad(part, subjects, load, plan, progress)));
-  const idle = idles ? await measureIdle(subjects, load, plan, progress) : undefined;
+  let idle: IdleBytes | undefined;
+  if (loads.length > 0 || idles) {
+    await subjects.startUpstream();
+    const load = await LoadProcess.start(children);
+    for (const part of loads) measured.push(...(await measureLoad(part, subjects, load, plan, progress)));
+    if (idles) idle = await measureIdle(subjects, load, plan, progress);
+  }
   progress.end();
-  return { measured, idle };
+  return { measured, idle, dialects };
 }
 
 /** Keeps figures and rounds, and what they were measured on. Returns the file. */

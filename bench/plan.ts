@@ -1,8 +1,8 @@
 import type { Scenario } from "./load-protocol.ts";
 
-export type Part = "unary" | "stream" | "idle";
+export type Part = "unary" | "stream" | "idle" | "dialects";
 
-export const parts: readonly Part[] = ["unary", "stream", "idle"];
+export const parts: readonly Part[] = ["unary", "stream", "idle", "dialects"];
 
 /** What is run, and for how long. */
 export interface Plan {
@@ -13,6 +13,8 @@ export interface Plan {
   /** Load before the first figure, so that everything hot is compiled, ms for each kind of load. */
   readonly warmUpMs: number;
   readonly idle: { readonly rounds: number; readonly streams: number; readonly settleMs: number };
+  /** `streams`: of each dialect in each round. */
+  readonly dialects: { readonly rounds: number; readonly streams: number; readonly warmUpStreams: number };
 }
 
 export const fullPlan: Plan = {
@@ -21,6 +23,7 @@ export const fullPlan: Plan = {
   streamMs: 600,
   warmUpMs: 2000,
   idle: { rounds: 4, streams: 1000, settleMs: 1200 },
+  dialects: { rounds: 42, streams: 60, warmUpStreams: 300 },
 };
 
 /** For a smoke test: the figures are rough. */
@@ -30,6 +33,7 @@ export const quickPlan: Plan = {
   streamMs: 300,
   warmUpMs: 400,
   idle: { rounds: 1, streams: 600, settleMs: 500 },
+  dialects: { rounds: 7, streams: 20, warmUpStreams: 100 },
 };
 
 const TOKENS = 100;
@@ -72,5 +76,8 @@ export const IDLE_MODEL = "fault.stall-mid-stream:events=1";
 /** As many streams as the gateway takes on one connection. */
 export const STREAMS_PER_CONNECTION = 100;
 
-/** Most that the gateway may cost. The ratios are to the bare gRPC relay of the same round. */
-export const budgets = { unaryRatio: 1.5, eventRatio: 1.3, idleStreamBytes: 64 * 1024 };
+/**
+ * Most that the gateway may cost. The ratios are to the bare gRPC relay of the same round, that of a dialect to
+ * openai-chat.
+ */
+export const budgets = { unaryRatio: 1.5, eventRatio: 1.3, idleStreamBytes: 64 * 1024, dialectRatio: 1.3 };

@@ -1,3 +1,4 @@
+import { type DialectMicros, REFERENCE } from "./dialects.ts";
 import { budgets } from "./plan.ts";
 import type { IdleBytes, Measured, Sample } from "./rounds.ts";
 import { eachRound, type Figure, toFigure } from "./statistics.ts";
@@ -32,16 +33,28 @@ export interface ScenarioReport {
   readonly rows: readonly Row[];
 }
 
+export interface DialectRow {
+  readonly dialect: string;
+  readonly cpuMicrosPerEvent: Figure | undefined;
+  /** To openai-chat in the same round. */
+  readonly ratio: Figure | undefined;
+}
+
 export interface Report {
   readonly scenarios: readonly ScenarioReport[];
   readonly idleBytesPerStream: { readonly [N in SubjectName]?: Figure | undefined };
+  readonly dialects: readonly DialectRow[];
   readonly verdicts: readonly Verdict[];
 }
 
 const shown: readonly SubjectName[] = ["direct", "relay-http", "relay-grpc", "gateway-unwatched", "gateway"];
 
 /** Makes figures of the rounds, and compares them with the budgets. */
-export function toReport(measured: readonly Measured[], idle: IdleBytes | undefined): Report {
+export function toReport(
+  measured: readonly Measured[],
+  idle: IdleBytes | undefined,
+  dialectMicros: DialectMicros,
+): Report {
   const scenarios = measured.map(toScenario);
   const verdicts = scenarios.map(({ name, streamed, rows }) => {
     const figure = rows.find(({ subject }) => subject === "gateway")?.ratio;
@@ -55,7 +68,19 @@ export function toReport(measured: readonly Measured[], idle: IdleBytes | undefi
   if (idle !== undefined) {
     verdicts.push(toVerdict("bytes for an idle stream", toFigure(idle.gateway), budgets.idleStreamBytes));
   }
-  return { scenarios, idleBytesPerStream, verdicts };
+  const dialects = toDialectRows(dialectMicros);
+  for (const { dialect, ratio } of dialects) {
+    if (dialect !== REFERENCE) verdicts.push(toVerdict(`CPU ratio, decoding ${dialect}`, ratio, budgets.dialectRatio));
+  }
+  return { scenarios, idleBytesPerStream, dialects, verdicts };
+}
+
+function toDialectRows(micros: DialectMicros): DialectRow[] {
+  return Object.entries(micros).map(([dialect, rounds]) => ({
+    dialect,
+    cpuMicrosPerEvent: toFigure(rounds),
+    ratio: toFigure(eachRound(rounds, micros[REFERENCE] ?? [], (own, other) => own / other)),
+  }));
 }
 
 function toScenario({ scenario, samples }: Measured): ScenarioReport {

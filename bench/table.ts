@@ -2,13 +2,23 @@ import type { Report, Row, ScenarioReport, Verdict } from "./report.ts";
 import type { Figure } from "./statistics.ts";
 
 /** The report as text: the median of the rounds, with the lowest and highest beside what matters most. */
-export function toText({ scenarios, idleBytesPerStream, verdicts }: Report): string {
+export function toText({ scenarios, idleBytesPerStream, dialects, verdicts }: Report): string {
   const sections = scenarios.map(toSection);
   const idle = Object.entries(idleBytesPerStream);
   if (idle.length > 0) {
     sections.push([
       ["idle streams", "KiB for each"],
       ...idle.map(([name, figure]) => [name, withSpread(figure, (bytes) => (bytes / 1024).toFixed(1))]),
+    ]);
+  }
+  if (dialects.length > 0) {
+    sections.push([
+      ["decoding, one process", "CPU µs/event", "ratio"],
+      ...dialects.map(({ dialect, cpuMicrosPerEvent, ratio }) => [
+        dialect,
+        withSpread(cpuMicrosPerEvent, (micros) => micros.toFixed(2)),
+        withSpread(ratio, (value) => value.toFixed(2)),
+      ]),
     ]);
   }
   sections.push([["gateway's budgets", "is", "at most", ""], ...verdicts.map(toVerdictLine)]);
