@@ -48,9 +48,18 @@ export function createSseOrJsonParser(maxEventChars: number): FrameParser {
 /** Where a line begins with a brace or bracket; -1 where none does. */
 function findJson(chunk: Uint8Array, atLineStart: boolean): number {
   if (atLineStart && OPENERS.has(chunk[0])) return 0;
-  const bytes = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength);
-  const found = ["\n{", "\n[", "\r{", "\r["].map((opener) => bytes.indexOf(opener)).filter((at) => at !== -1);
-  return found.length === 0 ? -1 : Math.min(...found) + 1;
+  const afterLineFeed = findAfter(LINE_FEED, chunk);
+  const afterReturn = findAfter(CARRIAGE_RETURN, chunk);
+  if (afterLineFeed === -1 || afterReturn === -1) return Math.max(afterLineFeed, afterReturn);
+  return Math.min(afterLineFeed, afterReturn);
+}
+
+/** From one end of a line to the next: JSON has none inside, so that there are few. */
+function findAfter(lineEnd: number, chunk: Uint8Array): number {
+  for (let at = chunk.indexOf(lineEnd); at !== -1; at = chunk.indexOf(lineEnd, at + 1)) {
+    if (OPENERS.has(chunk[at + 1])) return at + 1;
+  }
+  return -1;
 }
 
 function isLineEnd(byte: number | undefined): boolean {

@@ -80,7 +80,6 @@ const everywhere = ["@bufbuild/protobuf"];
 const homes: Readonly<Record<string, readonly string[]>> = {
   undici: ["wire"],
   "eventsource-parser": ["wire"],
-  "@smithy/eventstream-codec": ["wire"],
   "@smithy/signature-v4": ["provider"],
   "@aws-sdk/credential-provider-node": ["provider"],
   "@grpc/grpc-js": ["transport"],

@@ -8,7 +8,7 @@ import { PartDecoder } from "./decode-parts.ts";
 import { explainBlock, explainGeneration, explainInAnswer, malformed, said } from "./explain.ts";
 import { readCitations, readLogprobs, readMetadata } from "./extras.ts";
 import { finishReasons, malformedWords, refusedWords } from "./finish.ts";
-import { readUsage } from "./usage.ts";
+import { asCounted, readUsage } from "./usage.ts";
 
 /**
  * Decodes generated content: a stream's chunks, a whole body as the one frame that it is, or a body that is a list of
@@ -24,7 +24,8 @@ export class GeminiDecoder implements Decoder {
   #responseId = "";
   #finish: string | undefined;
   #finishMessage = "";
-  #usage: Usage | undefined;
+  /** The last that was said; most chunks say it anew, so that it is read only where somebody asks. */
+  #counted: JsonRecord | undefined;
   #metadata: Record<string, unknown> | undefined;
   #grounding: unknown;
   #recited: unknown;
@@ -39,7 +40,7 @@ export class GeminiDecoder implements Decoder {
   }
 
   get usage(): Usage | undefined {
-    return this.#usage;
+    return this.#counted && readUsage(this.#counted);
   }
 
   get finishing(): boolean {
@@ -51,9 +52,9 @@ export class GeminiDecoder implements Decoder {
     const data = frame.data.trim();
     if (data === "") return [];
     const body = parseJson(data);
-    const [only, ...more] = Array.isArray(body) ? body : [body];
-    const events = this.#chunk(only, frame, data);
-    return more.length === 0 ? events : [...events, ...more.flatMap((chunk) => this.#chunk(chunk, frame, data))];
+    return Array.isArray(body) && body.length > 0
+      ? body.flatMap((chunk) => this.#chunk(chunk, frame, data))
+      : this.#chunk(body, frame, data);
   }
 
   finish(): readonly ChatEvent[] {
@@ -73,7 +74,7 @@ export class GeminiDecoder implements Decoder {
       providerFinishReason: this.#finish,
       model: this.#model,
       providerResponseId: this.#responseId,
-      usage: this.#usage,
+      usage: this.usage,
       providerMetadata: metadata as Parameters<typeof endEvent>[0]["providerMetadata"],
     });
     return [...this.#parts.take(), end];
@@ -83,18 +84,16 @@ export class GeminiDecoder implements Decoder {
     const chunk = asRecord(value);
     if (chunk === undefined) throw malformed(data);
     if (frame.event === "error" || (chunk.error !== undefined && chunk.error !== null)) throw explainInAnswer(chunk);
-    const usage = readUsage(chunk.usageMetadata);
-    this.#usage = usage ?? this.#usage;
+    const counted = asCounted(chunk.usageMetadata);
+    this.#counted = counted ?? this.#counted;
     const feedback = asRecord(chunk.promptFeedback);
     const blocked = said(feedback?.blockReason);
     if (feedback !== undefined && blocked !== undefined) throw explainBlock(blocked, feedback);
 
-    const candidate = asArray(chunk.candidates)
-      .map((item) => asRecord(item))
-      .find((item) => (item?.index ?? 0) === 0);
+    const candidate = asRecord(asArray(chunk.candidates).find((item) => (asRecord(item)?.index ?? 0) === 0));
     this.#metadata = readMetadata(chunk, candidate, this.#metadata);
     const prefix = this.#start(chunk, candidate);
-    if (candidate !== undefined) this.#candidate(candidate, usage !== undefined);
+    if (candidate !== undefined) this.#candidate(candidate, counted !== undefined);
     const events = this.#parts.take();
     return prefix === undefined ? events : [prefix, ...events];
   }

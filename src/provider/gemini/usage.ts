@@ -3,19 +3,25 @@ import { asArray, asCount, asRecord, asString, type JsonRecord } from "../json.t
 import { setCount } from "../usage-count.ts";
 
 /**
- * Reads `usageMetadata` in the contract's sense: output includes the thoughts, which the wire counts beside the
- * candidates; input includes what the provider's own tools put into the prompt, which it counts beside, too. Undefined
- * where it counts nothing: Vertex sends it with its kind of traffic alone on every chunk but the last (2025-08).
+ * `usageMetadata`, if it counts something: Vertex sends it with its kind of traffic alone on every chunk but the last
+ * (2025-08).
  */
-export function readUsage(value: unknown): Usage | undefined {
+export function asCounted(value: unknown): JsonRecord | undefined {
   const usage = asRecord(value);
-  if (usage === undefined) return undefined;
+  const counted =
+    asCount(usage?.promptTokenCount) ?? asCount(usage?.candidatesTokenCount) ?? asCount(usage?.thoughtsTokenCount);
+  return counted === undefined ? undefined : usage;
+}
+
+/**
+ * Reads `usageMetadata` in the contract's sense: output includes the thoughts, which the wire counts beside the
+ * candidates; input includes what the provider's own tools put into the prompt, which it counts beside, too.
+ */
+export function readUsage(usage: JsonRecord): Usage {
   const input = asCount(usage.promptTokenCount);
   const candidates = asCount(usage.candidatesTokenCount);
   const reasoning = asCount(usage.thoughtsTokenCount);
-  if (input === undefined && candidates === undefined && reasoning === undefined) return undefined;
   const ofTools = asCount(usage.toolUsePromptTokenCount);
-  // Assigned one by one: this runs for every chunk, and spreading objects of one field each costs ten times more.
   const read: Usage = { $typeName: "sluice.v1.Usage", estimated: false };
   setCount(read, "inputTokens", sum(input, ofTools));
   setCount(read, "cacheReadTokens", asCount(usage.cachedContentTokenCount));
