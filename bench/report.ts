@@ -33,7 +33,7 @@ export interface ScenarioReport {
   readonly rows: readonly Row[];
 }
 
-export interface DialectRow {
+interface DialectRow {
   readonly dialect: string;
   readonly cpuMicrosPerEvent: Figure | undefined;
   /** To openai-chat in the same round. */

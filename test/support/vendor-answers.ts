@@ -365,6 +365,12 @@ const cohere: VendorAnswers = {
   },
 };
 
+interface OllamaMessage {
+  readonly content: string;
+  readonly thinking?: string;
+  readonly tool_calls?: object[];
+}
+
 const ollamaLines = (turn: Turn): object[] => {
   const line = (message: object, more: object = {}) => ({ model: "qwen3", message, done: false, ...more });
   const calls = CALLS.map(({ name, args }) => ({ function: { name, arguments: JSON.parse(args) as object } }));
@@ -385,9 +391,9 @@ const ollama: VendorAnswers = {
   streamType: "application/x-ndjson",
   streams: (_, body) => body.stream !== false,
   whole(turn) {
-    const messages = ollamaLines(turn).map((line) => (line as { message: Record<string, unknown> }).message);
-    const join = (field: string): string => messages.map((message) => String(message[field] ?? "")).join("");
-    const tool_calls = messages.flatMap((message) => (message.tool_calls as object[] | undefined) ?? []);
+    const messages = ollamaLines(turn).map((line) => (line as { message: OllamaMessage }).message);
+    const join = (field: "content" | "thinking"): string => messages.map((message) => message[field] ?? "").join("");
+    const tool_calls = messages.flatMap((message) => message.tool_calls ?? []);
     const message = { role: "assistant", content: join("content"), thinking: join("thinking"), tool_calls };
     return { ...ollamaLines(turn).at(-1), message };
   },

@@ -1,62 +1,21 @@
 /** Conversations of several turns, on every dialect and from each to each: what came out goes back in. */
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
-import { text } from "node:stream/consumers";
 import type { MessageInitShape } from "@bufbuild/protobuf";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { MessageSchema } from "../../gen/sluice/v1/chat_pb.ts";
 import { collect } from "../../src/domain/collect.ts";
 import { type Part, Role, type StreamResponse } from "../../src/domain/contract.ts";
 import type { ChatEvent } from "../../src/domain/event.ts";
-import { startGateway, type TestGateway } from "../support/gateway.ts";
-import { markOf, REPLY, type Turn, type VendorAnswers, vendorAnswers, WORDS } from "../support/vendor-answers.ts";
-import { type Delivery, toYaml } from "./support.ts";
+import { markOf, REPLY, type Turn, vendorAnswers, WORDS } from "../support/vendor-answers.ts";
+import { openVendors, type Vendors } from "../support/vendors.ts";
+import type { Delivery } from "./support.ts";
 
-/** What a vendor was sent last. */
-const sent = new Map<string, string>();
-let gateway: TestGateway;
-let close: () => Promise<void>;
-
-/** The turn that is asked for: what follows a tool's result or a later question is a text. */
-let turn: Turn = "calls";
-
-async function openVendor(dialect: string, answers: VendorAnswers) {
-  const server = createServer((request, response) => {
-    void text(request).then((body) => {
-      sent.set(dialect, body);
-      const streams = answers.streams(request.url ?? "", JSON.parse(body) as Record<string, unknown>);
-      response.writeHead(200, { "content-type": streams ? answers.streamType : "application/json" });
-      response.end(streams ? answers.stream(turn) : JSON.stringify(answers.whole(turn)));
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  return server;
-}
-
-const KEYS = { OPENROUTER_API_KEY: "k", OPENAI_API_KEY: "k", ANTHROPIC_API_KEY: "k", GEMINI_API_KEY: "k" };
+let vendors: Vendors;
 
 beforeAll(async () => {
-  const providers: Record<string, Readonly<Record<string, unknown>>> = {};
-  const servers = await Promise.all(
-    Object.entries(vendorAnswers).map(async ([dialect, answers]) => {
-      const server = await openVendor(dialect, answers);
-      const base_url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-      providers[dialect] = { dialect: undefined, ...answers.provider, base_url };
-      return server;
-    }),
-  );
-  const environment = { ...KEYS, AWS_BEARER_TOKEN_BEDROCK: "k", CO_API_KEY: "k" };
-  gateway = await startGateway(toYaml({ providers, limits: {} }), { environment });
-  close = async () => {
-    await gateway.close();
-    for (const server of servers) {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
-    }
-  };
+  vendors = await openVendors();
 });
 
-afterAll(() => close());
+afterAll(() => vendors.close());
 
 type Message = MessageInitShape<typeof MessageSchema>;
 
@@ -89,12 +48,12 @@ async function collectStream(responses: AsyncIterable<StreamResponse>): Promise<
 
 /** An answer's parts. */
 async function ask(dialect: string, delivery: Delivery, messages: Message[], wanted: Turn): Promise<Part[]> {
-  turn = wanted;
+  vendors.turn = wanted;
   const prompt = { model: `${dialect}/${vendorAnswers[dialect]?.model}`, messages, tools, maxOutputTokens: 500 };
   const request = { attribution: { feature: "test" }, prompt };
   return delivery === "unary"
-    ? (await gateway.client.complete(request)).parts
-    : await collectStream(gateway.client.stream(request));
+    ? (await vendors.gateway.client.complete(request)).parts
+    : await collectStream(vendors.gateway.client.stream(request));
 }
 
 function textOf(parts: readonly Part[]): string {
@@ -109,7 +68,7 @@ function callsOf(parts: readonly Part[]): string[] {
 
 /** Whose state is in what a vendor was sent last. */
 function statesSentTo(dialect: string): string[] {
-  return Object.keys(vendorAnswers).filter((owner) => sent.get(dialect)?.includes(markOf(owner)));
+  return Object.keys(vendorAnswers).filter((owner) => vendors.sent.get(dialect)?.includes(markOf(owner)));
 }
 
 /** The vendors whose wire has no place for what only they read. */
@@ -129,12 +88,12 @@ describe.each(["stream", "unary"] as const)("%s", (delivery) => {
     const replied = await ask(second, delivery, history, "text");
     expect(textOf(replied)).toBe(REPLY);
     expect(statesSentTo(second)).toEqual(first === second && !PLAIN.includes(first) ? [first] : []);
-    for (const said of ["weather says so", "clock says so"]) expect(sent.get(second)).toContain(said);
+    for (const said of ["weather says so", "clock says so"]) expect(vendors.sent.get(second)).toContain(said);
 
     const more = [...history, { role: Role.ASSISTANT, parts: replied }, says("And tomorrow?")];
     const again = await ask(first, delivery, more, "calls");
     expect(callsOf(again)).toHaveLength(2);
     expect(statesSentTo(first)).toEqual(PLAIN.includes(first) ? [] : [first]);
-    expect(sent.get(first)).toContain(REPLY);
+    expect(vendors.sent.get(first)).toContain(REPLY);
   });
 });
