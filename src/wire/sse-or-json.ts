@@ -57,6 +57,8 @@ function findJson(chunk: Uint8Array, atLineStart: boolean): number {
 /** From one end of a line to the next: JSON has none inside, so that there are few. */
 function findAfter(lineEnd: number, chunk: Uint8Array): number {
   for (let at = chunk.indexOf(lineEnd); at !== -1; at = chunk.indexOf(lineEnd, at + 1)) {
+    // Most chunks end with a line: there is nothing behind it to look through.
+    if (at === chunk.length - 1) return -1;
     if (OPENERS.has(chunk[at + 1])) return at + 1;
   }
   return -1;
