@@ -92,35 +92,31 @@ function place(citation: Citation, startIndex: number | undefined, endIndex: num
   return startIndex === undefined || endIndex === undefined ? citation : { ...citation, startIndex, endIndex };
 }
 
-/** Fields beyond the common form that callers may want to see, in the wire's own words. The last value stands. */
-const CANDIDATE_FIELDS = [
-  "safetyRatings",
-  "groundingMetadata",
-  "citationMetadata",
-  "urlContextMetadata",
-  "finishMessage",
-  "avgLogprobs",
-] as const;
-const CHUNK_FIELDS = ["promptFeedback", "modelStatus"] as const;
-const USAGE_FIELDS = ["serviceTier", "trafficType"] as const;
+type Metadata = Record<string, unknown> | undefined;
 
-/** Adds to the metadata seen so far what a chunk and its candidate say; undefined where nothing was said yet. */
-export function readMetadata(
-  chunk: JsonRecord,
-  candidate: JsonRecord | undefined,
-  seen: Record<string, unknown> | undefined,
-): Record<string, unknown> | undefined {
+/**
+ * Adds to the metadata seen so far what a chunk and its candidate say beyond the common form, in the wire's own words;
+ * undefined where nothing was said yet. The last value stands. Field by field, for this runs for every chunk: by a list
+ * of names it takes a tenth of the decoder's time.
+ */
+export function readMetadata(chunk: JsonRecord, candidate: JsonRecord | undefined, seen: Metadata): Metadata {
+  const usage = asRecord(chunk.usageMetadata);
   let metadata = seen;
-  const take = (from: JsonRecord | undefined, fields: readonly string[]): void => {
-    for (const field of fields) {
-      const value = from?.[field];
-      if (value === undefined || value === null) continue;
-      metadata ??= {};
-      metadata[field] = value;
-    }
-  };
-  take(chunk, CHUNK_FIELDS);
-  take(candidate, CANDIDATE_FIELDS);
-  take(asRecord(chunk.usageMetadata), USAGE_FIELDS);
-  return metadata;
+  metadata = add(metadata, "promptFeedback", chunk.promptFeedback);
+  metadata = add(metadata, "modelStatus", chunk.modelStatus);
+  metadata = add(metadata, "safetyRatings", candidate?.safetyRatings);
+  metadata = add(metadata, "groundingMetadata", candidate?.groundingMetadata);
+  metadata = add(metadata, "citationMetadata", candidate?.citationMetadata);
+  metadata = add(metadata, "urlContextMetadata", candidate?.urlContextMetadata);
+  metadata = add(metadata, "finishMessage", candidate?.finishMessage);
+  metadata = add(metadata, "avgLogprobs", candidate?.avgLogprobs);
+  metadata = add(metadata, "serviceTier", usage?.serviceTier);
+  return add(metadata, "trafficType", usage?.trafficType);
+}
+
+function add(metadata: Metadata, field: string, value: unknown): Metadata {
+  if (value === undefined || value === null) return metadata;
+  const added = metadata ?? {};
+  added[field] = value;
+  return added;
 }
