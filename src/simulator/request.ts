@@ -17,6 +17,15 @@ export interface ChatRequest {
   readonly jsonSchema: unknown;
   readonly logprobs: boolean;
   readonly topLogprobs: number;
+  /** Not an answer is wanted, but vectors of its messages. */
+  readonly embedding: EmbeddingWish | undefined;
+}
+
+/** What a request for vectors asks for. */
+export interface EmbeddingWish {
+  readonly inputs: readonly string[];
+  readonly dimensions: number;
+  readonly base64: boolean;
 }
 
 export interface ChatMessage {
@@ -61,6 +70,7 @@ export function parseChatRequest(body: unknown): ChatRequest {
     jsonSchema: parseJsonSchema(fields.response_format),
     logprobs: asFlag(fields.logprobs, "logprobs", false),
     topLogprobs: asCount(fields.top_logprobs, "top_logprobs", 0) ?? 0,
+    embedding: undefined,
   };
 }
 
@@ -142,9 +152,9 @@ function parseStop(value: unknown): readonly string[] {
   });
 }
 
-const given = (value: unknown): boolean => value !== undefined && value !== null;
+export const given = (value: unknown): boolean => value !== undefined && value !== null;
 
-function asFields(value: unknown, at: string): Fields {
+export function asFields(value: unknown, at: string): Fields {
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw invalid(at, "must be an object");
   return value as Fields;
 }
@@ -160,7 +170,7 @@ function asFlag(value: unknown, at: string, absent: boolean): boolean {
   return value;
 }
 
-function asCount(value: unknown, at: string, least: number): number | undefined {
+export function asCount(value: unknown, at: string, least: number): number | undefined {
   if (!given(value)) return undefined;
   if (typeof value !== "number" || !Number.isInteger(value) || value < least) {
     throw invalid(at, `must be a whole number of at least ${least}`);
@@ -168,6 +178,6 @@ function asCount(value: unknown, at: string, least: number): number | undefined 
   return value;
 }
 
-function invalid(param: string, problem: string): ApiError {
+export function invalid(param: string, problem: string): ApiError {
   return new ApiError(400, `Invalid '${param}': it ${problem}.`, { param });
 }

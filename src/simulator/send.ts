@@ -1,6 +1,7 @@
 import type { Answer } from "./answers.ts";
 import type { Exchange } from "./behaviour.ts";
 import { chunkPayloads, completionParts, type Envelope } from "./completion.ts";
+import { embeddingParts } from "./embeddings.ts";
 import { duration, rate, type Values } from "./options.ts";
 
 /** The options by which an answer takes its time. */
@@ -41,7 +42,14 @@ export function* eventsOf(exchange: Exchange, answer: Answer): Generator<string>
 
 /** The body of an answer, streamed or not, in parts. */
 export function bodyOf(exchange: Exchange, answer: Answer): Iterable<string> {
-  return exchange.request.stream ? eventsOf(exchange, answer) : completionParts(envelopeOf(exchange), answer);
+  return exchange.request.stream ? eventsOf(exchange, answer) : wholeParts(exchange, answer);
+}
+
+function wholeParts(exchange: Exchange, answer: Answer): Iterable<string> {
+  const { embedding } = exchange.request;
+  return embedding === undefined
+    ? completionParts(envelopeOf(exchange), answer)
+    : embeddingParts(envelopeOf(exchange), exchange.request, embedding);
 }
 
 /** Sends an answer as the request asks for it, unary or streamed, at its pace. */
@@ -50,7 +58,7 @@ export async function sendAnswer(exchange: Exchange, answer: Answer, pace: Pace)
   if (!request.stream) {
     const waitMs = pace.ttft + (pace.rate > 0 ? (tokensOf(answer) * 1000) / pace.rate : 0);
     if (waitMs > 0) await clock.delay(waitMs, reply.signal);
-    await reply.send(200, answerHeaders(exchange), completionParts(envelopeOf(exchange), answer));
+    await reply.send(200, answerHeaders(exchange), wholeParts(exchange, answer));
     return;
   }
   reply.head(200, answerHeaders(exchange));

@@ -2,10 +2,11 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo, Socket } from "node:net";
 import { type CallLog, createCallLog, type SimulatorCall } from "./calls.ts";
 import { type Clock, systemClock } from "./clock.ts";
+import { parseEmbeddingRequest } from "./embeddings.ts";
 import { ApiError, errorBody } from "./errors.ts";
 import { redirectPath } from "./faults/status.ts";
 import { Reply } from "./reply.ts";
-import { parseChatRequest } from "./request.ts";
+import { type ChatRequest, parseChatRequest } from "./request.ts";
 import { describeModels, preparePlay } from "./script.ts";
 
 export type { Clock } from "./clock.ts";
@@ -53,6 +54,12 @@ interface House {
 
 /** Images and documents are large; more than this is a mistake. */
 const maxRequestBytes = 256 * 1024 * 1024;
+
+/** Where a model is asked, and how its request is read. */
+const playing: ReadonlyMap<string, (body: unknown) => ChatRequest> = new Map([
+  ["POST /v1/chat/completions", parseChatRequest],
+  ["POST /v1/embeddings", parseEmbeddingRequest],
+]);
 
 const connectionClosed = new Error("The connection was closed.");
 
@@ -171,10 +178,11 @@ async function answer(house: House, request: IncomingMessage, response: ServerRe
   if (response.closed) ended();
   else response.on("close", ended);
 
-  if (route === "POST /v1/chat/completions") {
+  const parse = playing.get(route);
+  if (parse !== undefined) {
     const { memory, clock } = house;
     const { authorization } = request.headers;
-    const chat = parseChatRequest(body);
+    const chat = parse(body);
     const play = preparePlay(chat.model);
     await play({ number: call.number, authorization, request: chat, reply, clock, memory });
     return;
@@ -196,7 +204,7 @@ async function answer(house: House, request: IncomingMessage, response: ServerRe
   }
   throw new ApiError(
     404,
-    `There is no ${route}; there are POST /v1/chat/completions, GET /v1/models and GET /healthz.`,
+    `There is no ${route}; there are ${[...playing.keys()].join(", ")}, GET /v1/models and GET /healthz.`,
   );
 }
 

@@ -80,9 +80,9 @@ describe("a request", () => {
 
   test("for another path gets 404", () =>
     withSimulator(async (simulator) => {
-      const response = await fetch(`${simulator.url}/embeddings`, { method: "POST", body: "{}" });
+      const response = await fetch(`${simulator.url}/audio`, { method: "POST", body: "{}" });
       const message =
-        "There is no POST /v1/embeddings; there are POST /v1/chat/completions, GET /v1/models and GET /healthz.";
+        "There is no POST /v1/audio; there are POST /v1/chat/completions, POST /v1/embeddings, GET /v1/models and GET /healthz.";
       expect({ status: response.status, body: await response.json() }).toEqual(refusal(404, message, null));
     }));
 });
