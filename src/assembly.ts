@@ -12,9 +12,11 @@ import type { CapabilityBook } from "./models/capability-book.ts";
 import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
+import { count } from "./pipeline/count.ts";
+import { embed } from "./pipeline/embed.ts";
 import { type HealthOptions, HealthRegistry } from "./pipeline/health.ts";
 import { createHedging, type Hedging } from "./pipeline/hedge.ts";
-import { observe } from "./pipeline/observe.ts";
+import { observe, observeWhole } from "./pipeline/observe.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
 import type { Prices } from "./prices.ts";
@@ -22,7 +24,7 @@ import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
 import { Provider } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { Target, UpstreamProvider } from "./provider/upstream.ts";
-import type { CallPlan } from "./service/gateway-service.ts";
+import type { CallPlan } from "./service/call-plan.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
 
@@ -45,6 +47,8 @@ interface Made {
 /** The stages and providers of one configuration. Those of the last one stay until its calls have ended. */
 export class Assembly implements CallPlan {
   readonly handle: Handler<Call>;
+  readonly embed: CallPlan["embed"];
+  readonly count: CallPlan["count"];
   readonly defaultDeadlineMs: number;
   readonly providers: ReadonlyMap<string, UpstreamProvider>;
   readonly directory: ModelDirectory;
@@ -74,11 +78,9 @@ export class Assembly implements CallPlan {
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
     this.#healthOptions = settings.health;
     this.health = this.#takeOverHealth(previous) ?? new HealthRegistry(settings.health, clock, random);
-    const observed = observe(clock);
-    const routed = route({ providers: this.providers, aliases: toAliases(models, this.providers) });
-    const qualified = qualify(capabilities);
     const accounts = new Accounts(prices.book, clock);
-    const attempted = attempt({
+    const routes = { providers: this.providers, aliases: toAliases(models, this.providers) };
+    const asking = {
       clock,
       random,
       health: this.health,
@@ -91,8 +93,14 @@ export class Assembly implements CallPlan {
         idleMs: settings.idleTimeoutMs,
         attemptMs: settings.attemptTimeoutMs,
       },
-    });
+    };
+    const observed = observe(clock);
+    const routed = route(routes);
+    const qualified = qualify(capabilities);
+    const attempted = attempt(asking);
     this.handle = observed(routed(qualified(attempted)));
+    this.embed = observeWhole(clock, ({ input }) => input.model, embed({ ...asking, routes }));
+    this.count = observeWhole(clock, ({ prompt }) => prompt.model, count({ ...asking, routes }));
   }
 
   /** What is down stays down after a reload, unless it was another provider by then, or is judged by other rules now. */

@@ -5,16 +5,19 @@ import type { Problem } from "./config/problem.ts";
 import type { Settings } from "./config/settings.ts";
 import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Clock, Random } from "./domain/clock.ts";
-import { ErrorReason, GatewayService, ModelService } from "./domain/contract.ts";
+import { EmbeddingService, ErrorReason, GatewayService, ModelService } from "./domain/contract.ts";
 import { GatewayError } from "./domain/error.ts";
 import { checkAddresses } from "./listening.ts";
 import { openObserving } from "./observing.ts";
+import { reportUnreadable } from "./service/admit.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
-import { createGatewayService, reportUnreadable, warmUp } from "./service/gateway-service.ts";
+import { createEmbeddingService, embeddingOperations } from "./service/embedding-service.ts";
+import { createGatewayService, gatewayOperations } from "./service/gateway-service.ts";
 import { createHealthService, HealthState } from "./service/health.ts";
-import { createModelService } from "./service/model-service.ts";
+import { createModelService, modelOperations } from "./service/model-service.ts";
 import { createReflectionServices } from "./service/reflection.ts";
+import { warmUp } from "./service/warm-up.ts";
 import type { Log, LogDestination } from "./telemetry/log.ts";
 import type { TlsFiles } from "./transport/address.ts";
 import type { Door } from "./transport/door.ts";
@@ -94,17 +97,16 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     providers: () => assembly.providers,
   });
   const { watcher } = observing;
-  const health = new HealthState([GatewayService.typeName, ModelService.typeName]);
-  const services = [
-    bind(
-      GatewayService,
-      createGatewayService({ calls, plan: () => assembly, clock, watcher }),
-      reportUnreadable({ watcher }),
-    ),
-    bind(ModelService, createModelService({ directory: () => assembly.directory })),
-    bind(Health, createHealthService(health)),
-    ...createReflectionServices([GatewayService, ModelService, Health]),
+  const admitting = { calls, plan: () => assembly, clock, watcher };
+  const models = createModelService({ ...admitting, directory: () => assembly.directory });
+  const own = [
+    bind(GatewayService, createGatewayService(admitting), reportUnreadable(admitting, gatewayOperations)),
+    bind(EmbeddingService, createEmbeddingService(admitting), reportUnreadable(admitting, embeddingOperations)),
+    bind(ModelService, models, reportUnreadable(admitting, modelOperations)),
   ];
+  const health = new HealthState(own.map(({ descriptor }) => descriptor.typeName));
+  const services = [...own, bind(Health, createHealthService(health))];
+  services.push(...createReflectionServices(services.map(({ descriptor }) => descriptor)));
   warmUp();
 
   const doors: Door[] = [];

@@ -5,7 +5,7 @@ import { createAwsAuthorize } from "./provider/sign/aws.ts";
 import { AwsCredentials } from "./provider/sign/aws-credentials.ts";
 import { awsSources } from "./provider/sign/aws-sources.ts";
 import { createGoogleAuthorize } from "./provider/sign/google.ts";
-import type { Authorize } from "./provider/upstream-call.ts";
+import type { Authorize } from "./provider/upstream-request.ts";
 
 /** How a provider's requests are let in; undefined where a key is sent, or nothing. */
 export function authorizeOf(

@@ -1,4 +1,4 @@
-import type { Attempt, Attribution, Handling, Prompt } from "./contract.ts";
+import type { Attempt, Attribution, EmbeddingInput, Handling, Prompt } from "./contract.ts";
 import type { Batch, Delivery } from "./event.ts";
 import type { CallWatch } from "./watch.ts";
 
@@ -10,14 +10,12 @@ interface Waits {
   retryMs: number;
 }
 
-/** One RPC on its way through the pipeline. */
-export interface Call {
+/** One RPC on its way through the pipeline, whatever it asks for. */
+export interface CallBase {
   /** Minted by the gateway; callers see it as `sluice-request-id`. */
   readonly id: string;
   readonly attribution: Attribution;
-  readonly prompt: Prompt;
   readonly handling: Handling | undefined;
-  readonly delivery: Delivery;
   /** Aborts once the caller left, the deadline passed or the process stops; its reason is a `GatewayError`. */
   readonly signal: AbortSignal;
   /** Instant of `Clock.now()` by which the call ends. */
@@ -28,6 +26,22 @@ export interface Call {
   readonly attempts: Attempt[];
   readonly waits: Waits;
   readonly watch: CallWatch;
+}
+
+/** Asks for an answer. */
+export interface Call extends CallBase {
+  readonly prompt: Prompt;
+  readonly delivery: Delivery;
+}
+
+/** Asks for vectors. */
+export interface EmbedCall extends CallBase {
+  readonly input: EmbeddingInput;
+}
+
+/** Asks how many tokens a prompt has. */
+export interface CountCall extends CallBase {
+  readonly prompt: Prompt;
 }
 
 /** What follows of an answer that has begun. For one reader, who asks again once it was answered. */
@@ -51,7 +65,7 @@ export interface Answer {
  * of a stream. Failure before that is its `GatewayError`, after that one of `rest`. Events travel in batches, as they
  * came off the wire: passing each one alone through every stage would cost more than all that the stages do.
  */
-export type Handler<C> = (call: C) => Promise<Answer>;
+export type Handler<C, A = Answer> = (call: C) => Promise<A>;
 
 /** A step of the pipeline: calls go right through it, their answers come back left. */
 export type Stage<In, Out = In> = (next: Handler<Out>) => Handler<In>;

@@ -22,6 +22,14 @@ export {
   type ToolResult,
   type ToolResultPart,
 } from "../../gen/sluice/v1/chat_pb.ts";
+export {
+  type EmbeddingInput,
+  EmbeddingPurpose,
+  EmbeddingService,
+  type EmbedRequest,
+  EmbedRequestSchema,
+  type EmbedResponse,
+} from "../../gen/sluice/v1/embedding_service_pb.ts";
 export { ErrorReason } from "../../gen/sluice/v1/error_reason_pb.ts";
 export {
   type BlockStart,
@@ -39,6 +47,9 @@ export {
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
 export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {
+  type CountTokensRequest,
+  CountTokensRequestSchema,
+  type CountTokensResponse,
   type ListModelsRequest,
   ListModelsRequestSchema,
   ListModelsResponseSchema,

@@ -1,6 +1,18 @@
-import type { Attempt, Attribution, Cost, ErrorReason, FinishReason, Prompt, Usage } from "./contract.ts";
+import type {
+  Attempt,
+  Attribution,
+  Cost,
+  EmbeddingInput,
+  ErrorReason,
+  FinishReason,
+  Prompt,
+  Usage,
+} from "./contract.ts";
 import type { GatewayError } from "./error.ts";
 import type { Batch, Delivery } from "./event.ts";
+
+/** What RPCs do, in the OpenTelemetry GenAI conventions' words; for counting and listing, they have none. */
+export type Operation = "chat" | "embeddings" | "count_tokens" | "list_models";
 
 /** An RPC as its door sees it. */
 export interface Arrival {
@@ -9,6 +21,7 @@ export interface Arrival {
   /** Fully qualified: `sluice.v1.GatewayService/Complete`. */
   readonly method: string;
   readonly delivery: Delivery;
+  readonly operation: Operation;
   /** W3C trace context of the caller. */
   readonly traceparent: string | undefined;
   readonly tracestate: string | undefined;
@@ -17,8 +30,8 @@ export interface Arrival {
 /** What a good request asks for. */
 export interface Admission {
   readonly attribution: Attribution;
-  readonly prompt: Prompt;
-  readonly delivery: Delivery;
+  readonly prompt?: Prompt;
+  readonly input?: EmbeddingInput;
 }
 
 /** Where an attempt goes. */

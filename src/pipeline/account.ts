@@ -26,6 +26,12 @@ export interface Billing {
   readonly delivered: Delivered;
 }
 
+export interface InputBilling extends Pick<Billing, "target" | "outcome" | "reason" | "status" | "servedModel"> {
+  readonly usage: Usage | undefined;
+  /** Tokens of what was given, for where nothing was reported. */
+  readonly count: () => number;
+}
+
 export interface Account {
   /** Undefined where the upstream did nothing that it would bill. */
   readonly usage: Usage | undefined;
@@ -55,9 +61,23 @@ export class Accounts {
 
   settle(billing: Billing): Account {
     const usage = toUsage(billing);
-    if (usage === undefined) return NOTHING;
-    const price = this.#findPrice(billing.target, [billing.servedModel, billing.target.model]);
-    const counts = billing.usageIsFinal ? (billing.billed ?? usage) : usage;
+    return this.#price(billing, usage, billing.usageIsFinal ? (billing.billed ?? usage) : usage);
+  }
+
+  /** Settles a request for vectors: what it was given is all that is paid for. */
+  settleInput(billing: InputBilling): Account {
+    const usage = toInputUsage(billing);
+    return this.#price(billing, usage, usage);
+  }
+
+  /** `counts`: what is paid for. */
+  #price(
+    { target, servedModel }: InputBilling | Billing,
+    usage: Usage | undefined,
+    counts: Usage | undefined,
+  ): Account {
+    if (usage === undefined || counts === undefined) return NOTHING;
+    const price = this.#findPrice(target, [servedModel, target.model]);
     return { usage, cost: price === undefined ? undefined : computeCost(price, counts) };
   }
 
@@ -87,11 +107,7 @@ function toUsage({ target, prompt, outcome, reason, status, usage, usageIsFinal,
   if (usage !== undefined && usageIsFinal && usage.inputTokens !== undefined && usage.outputTokens !== undefined) {
     return usage;
   }
-  if (outcome !== AttemptOutcome.SUCCEEDED && usage === undefined) {
-    const refused = status !== 0 && (status < 200 || status >= 300);
-    // An upstream that broke off before its head may have begun; one that said no, or was never there, has not.
-    if (refused || (status === 0 && unbilled.has(reason))) return undefined;
-  }
+  if (usage === undefined && usedNothing({ outcome, reason, status })) return undefined;
   const counted = countTokens(delivered, target.model);
   const estimated: Usage = {
     $typeName: "sluice.v1.Usage",
@@ -101,6 +117,19 @@ function toUsage({ target, prompt, outcome, reason, status, usage, usageIsFinal,
     estimated: true,
   };
   return estimated;
+}
+
+function toInputUsage({ usage, count, ...ending }: InputBilling): Usage | undefined {
+  if (usage !== undefined) return usage;
+  if (usedNothing(ending)) return undefined;
+  return { $typeName: "sluice.v1.Usage", inputTokens: count(), estimated: true };
+}
+
+/** An upstream that broke off before its head may have begun; one that said no, or was never there, has not. */
+function usedNothing({ outcome, reason, status }: Pick<Billing, "outcome" | "reason" | "status">): boolean {
+  if (outcome === AttemptOutcome.SUCCEEDED) return false;
+  const refused = status !== 0 && (status < 200 || status >= 300);
+  return refused || (status === 0 && unbilled.has(reason));
 }
 
 function countTokens({ text, scale, toolCalls }: Delivered, model: string): number {

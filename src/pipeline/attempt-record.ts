@@ -1,3 +1,4 @@
+import type { CallBase } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
 import { type Attempt, AttemptOutcome, ErrorReason, type FinishReason } from "../domain/contract.ts";
 import { toDuration } from "../domain/duration.ts";
@@ -5,7 +6,7 @@ import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptWatch } from "../domain/watch.ts";
 import type { Target, Upstream } from "../provider/upstream.ts";
-import type { Accounts } from "./account.ts";
+import type { Account, Accounts } from "./account.ts";
 import { Delivered } from "./delivered.ts";
 import type { RoutedCall } from "./stages.ts";
 
@@ -83,41 +84,72 @@ export class AttemptRecord {
   #end(outcome: AttemptOutcome, reason: ErrorReason, error: GatewayError | undefined): Attempt {
     this.#done = true;
     const upstream = this.#upstream;
-    const status = upstream.head?.status ?? 0;
-    this.#call.waits.upstreamMs += upstream.waitedMs;
     const { usage, cost } = this.#accounts.settle({
       target: this.#target,
       prompt: this.#call.prompt,
       outcome,
       reason,
-      status,
+      status: upstream.head?.status ?? 0,
       servedModel: this.#servedModel,
       usage: upstream.usage,
       billed: upstream.billed,
       usageIsFinal: upstream.finishing,
       delivered: this.#delivered,
     });
-    const first = this.#firstTokenAt;
-    const attempt: Attempt = {
-      $typeName: "sluice.v1.Attempt",
-      provider: this.#target.provider.name,
-      model: this.#target.model,
+    return writeAttempt(this.#call, {
+      target: this.#target,
+      upstream,
+      watch: this.#watch,
       outcome,
-      errorReason: reason,
-      upstreamStatus: status,
-      latency: toDuration(this.#clock.now() - this.#startedAt),
-      ...(first === undefined ? {} : { timeToFirstToken: toDuration(first - this.#startedAt) }),
-      ...(usage === undefined ? {} : { usage }),
-      ...(cost === undefined ? {} : { cost }),
-    };
-    this.#call.attempts.push(attempt);
-    this.#watch.ended({
-      attempt,
+      reason,
       error,
+      account: { usage, cost },
+      startedAt: this.#startedAt,
+      endedAt: this.#clock.now(),
+      firstTokenAt: this.#firstTokenAt,
       servedModel: this.#servedModel,
       responseId: this.#responseId,
       finishReason: this.#finishReason,
     });
-    return attempt;
   }
+}
+
+/** An attempt that has ended, and what is known of it. */
+export interface EndedAttempt {
+  readonly target: Target;
+  readonly upstream: Pick<Upstream, "head" | "waitedMs">;
+  readonly watch: AttemptWatch;
+  readonly outcome: AttemptOutcome;
+  readonly reason: ErrorReason;
+  readonly error: GatewayError | undefined;
+  readonly account: Account;
+  readonly startedAt: number;
+  readonly endedAt: number;
+  readonly firstTokenAt?: number | undefined;
+  readonly servedModel: string;
+  readonly responseId: string;
+  readonly finishReason?: FinishReason | undefined;
+}
+
+/** Writes an attempt into the call's records, and tells those who watch. */
+export function writeAttempt({ waits, attempts }: CallBase, ended: EndedAttempt): Attempt {
+  const { target, upstream, outcome, reason, error, startedAt, endedAt, firstTokenAt } = ended;
+  const { servedModel, responseId, finishReason } = ended;
+  const { usage, cost } = ended.account;
+  waits.upstreamMs += upstream.waitedMs;
+  const attempt: Attempt = {
+    $typeName: "sluice.v1.Attempt",
+    provider: target.provider.name,
+    model: target.model,
+    outcome,
+    errorReason: reason,
+    upstreamStatus: upstream.head?.status ?? 0,
+    latency: toDuration(endedAt - startedAt),
+    ...(firstTokenAt === undefined ? {} : { timeToFirstToken: toDuration(firstTokenAt - startedAt) }),
+    ...(usage === undefined ? {} : { usage }),
+    ...(cost === undefined ? {} : { cost }),
+  };
+  attempts.push(attempt);
+  ended.watch.ended({ attempt, error, servedModel, responseId, finishReason });
+  return attempt;
 }

@@ -12,6 +12,7 @@ import { AttemptRecord } from "./attempt-record.ts";
 import type { TargetHealth } from "./health.ts";
 import type { RoutedCall } from "./stages.ts";
 import { type AttemptTimeouts, applyHandling } from "./timeouts.ts";
+import { describeFailure } from "./tries.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What attempts need besides their call. */
@@ -212,12 +213,6 @@ const AWAITED: Readonly<Record<Awaited, string>> = {
 };
 
 const LEFT = new GatewayError(ErrorReason.CANCELLED, "The answer is no longer wanted.");
-
-/** A failure as the call is told of it: a call that is over fails for that, any other for what its target did. */
-export function describeFailure(thrown: unknown, { signal }: RoutedCall, { provider, model }: Target): GatewayError {
-  if (signal.aborted) return toGatewayError(signal.reason);
-  return toGatewayError(thrown).with({ provider: provider.name, model });
-}
 
 /** The start alone shows nothing of an answer. */
 function shows(events: Batch): boolean {

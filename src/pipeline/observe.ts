@@ -1,7 +1,14 @@
 import { create } from "@bufbuild/protobuf";
-import type { Answer, Call, Rest, Stage } from "../domain/call.ts";
+import type { Answer, Call, CallBase, Handler, Rest, Stage } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { CallFailureSchema, ErrorReason, type StreamEnd } from "../domain/contract.ts";
+import {
+  CallFailureSchema,
+  type Cost,
+  ErrorReason,
+  type FinishReason,
+  type StreamEnd,
+  type Usage,
+} from "../domain/contract.ts";
 import { type GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { CallEnd } from "../domain/watch.ts";
@@ -73,9 +80,7 @@ class Observation implements Rest {
   }
 
   failed(thrown: unknown): GatewayError {
-    const failure = toGatewayError(thrown);
-    const { id: requestId, attempts } = this.#call;
-    failure.failure = create(CallFailureSchema, { requestId, attempts, partial: this.#firstEventAt !== undefined });
+    const failure = withAttempts(thrown, this.#call, this.#firstEventAt !== undefined);
     this.#report(failure, this.#clock.now());
     return failure;
   }
@@ -95,28 +100,77 @@ class Observation implements Rest {
     if (this.#reported) return;
     this.#reported = true;
     const call = this.#call;
-    const end = this.#end;
-    const firstEventAt = this.#firstEventAt;
-    const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
-    const latencyMs = now - call.arrivedAt;
-    const { upstreamMs, retryMs } = call.waits;
-    const last = call.attempts.at(-1);
-    const report: CallEnd = {
-      attribution: call.attribution,
-      model: call.prompt.model,
-      outcome: cancelled ? "cancelled" : failure === undefined ? "answered" : "failed",
-      reason: cancelled ? ErrorReason.CANCELLED : (failure?.reason ?? ErrorReason.UNSPECIFIED),
-      error: cancelled ? undefined : failure,
-      provider: end?.provider ?? last?.provider,
-      servedModel: end?.model,
-      finishReason: end?.finishReason,
-      usage: end?.usage ?? last?.usage,
-      cost: end === undefined ? addCosts(call.attempts) : end.cost,
-      attempts: call.attempts,
-      latencyMs,
-      timeToFirstEventMs: firstEventAt === undefined ? undefined : firstEventAt - call.arrivedAt,
-      overheadMs: Math.max(0, latencyMs - upstreamMs - retryMs - this.#readerMs),
-    };
-    call.watch.ended(report);
+    const [firstEventAt, readerMs] = [this.#firstEventAt, this.#readerMs];
+    call.watch.ended(toEnd(call, call.prompt.model, { end: this.#end, failure, firstEventAt, readerMs, now }));
   }
+}
+
+/** What the end of an answer says, whatever was asked for. */
+interface End {
+  readonly provider: string;
+  readonly model: string;
+  readonly finishReason?: FinishReason | undefined;
+  readonly usage?: Usage | undefined;
+  readonly cost?: Cost | undefined;
+}
+
+/** The same for calls whose answer is no conversation. `model`: what was asked for. */
+export function observeWhole<C extends CallBase, A extends End>(
+  clock: Clock,
+  model: (call: C) => string,
+  next: Handler<C, A>,
+): Handler<C, A> {
+  return async (call) => {
+    let end: A | undefined;
+    let failure: GatewayError | undefined;
+    try {
+      end = await next(call);
+      return end;
+    } catch (thrown) {
+      failure = withAttempts(thrown, call, false);
+      throw failure;
+    } finally {
+      const ending = { end, failure, firstEventAt: undefined, readerMs: 0, now: clock.now() };
+      call.watch.ended(toEnd(call, model(call), ending));
+    }
+  };
+}
+
+/** A failure with the list of what was tried. */
+function withAttempts(thrown: unknown, { id: requestId, attempts }: CallBase, partial: boolean): GatewayError {
+  const failure = toGatewayError(thrown);
+  failure.failure = create(CallFailureSchema, { requestId, attempts, partial });
+  return failure;
+}
+
+/** How far a call came. */
+interface Ending {
+  readonly end: End | undefined;
+  readonly failure: GatewayError | undefined;
+  readonly firstEventAt: number | undefined;
+  readonly readerMs: number;
+  readonly now: number;
+}
+
+function toEnd(call: CallBase, model: string, { end, failure, firstEventAt, readerMs, now }: Ending): CallEnd {
+  const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
+  const latencyMs = now - call.arrivedAt;
+  const { upstreamMs, retryMs } = call.waits;
+  const last = call.attempts.at(-1);
+  return {
+    attribution: call.attribution,
+    model,
+    outcome: cancelled ? "cancelled" : failure === undefined ? "answered" : "failed",
+    reason: cancelled ? ErrorReason.CANCELLED : (failure?.reason ?? ErrorReason.UNSPECIFIED),
+    error: cancelled ? undefined : failure,
+    provider: end?.provider ?? last?.provider,
+    servedModel: end?.model,
+    finishReason: end?.finishReason,
+    usage: end?.usage ?? last?.usage,
+    cost: end === undefined ? addCosts(call.attempts) : end.cost,
+    attempts: call.attempts,
+    latencyMs,
+    timeToFirstEventMs: firstEventAt === undefined ? undefined : firstEventAt - call.arrivedAt,
+    overheadMs: Math.max(0, latencyMs - upstreamMs - retryMs - readerMs),
+  };
 }

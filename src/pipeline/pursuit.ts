@@ -6,10 +6,11 @@ import { type Target, targetName } from "../provider/upstream.ts";
 import { findCandidates } from "../routing/candidates.ts";
 import type { NotBefore } from "../routing/not-before.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
-import { type AttemptParts, AttemptRun, describeFailure, type Leave } from "./attempt-run.ts";
+import { type AttemptParts, AttemptRun, type Leave } from "./attempt-run.ts";
 import { allDeferred, type HealthRegistry, type TargetHealth } from "./health.ts";
 import { sleep } from "./sleep.ts";
 import type { RoutedCall } from "./stages.ts";
+import { describeFailure } from "./tries.ts";
 
 export interface PursuitOptions extends AttemptParts {
   readonly random: Random;

@@ -1,5 +1,5 @@
 import type { Call, Stage } from "../domain/call.ts";
-import { ErrorReason } from "../domain/contract.ts";
+import { ErrorReason, type Prompt } from "../domain/contract.ts";
 import { GatewayError, invalidRequest } from "../domain/error.ts";
 import type { Target, UpstreamProvider } from "../provider/upstream.ts";
 import { findNearest } from "../routing/nearest.ts";
@@ -11,19 +11,31 @@ export interface Routes {
   readonly aliases: ReadonlyMap<string, readonly Target[]>;
 }
 
-/** Finds where a call can go. Throws `MODEL_NOT_FOUND` naming the nearest names. */
+/** Finds where a call can go. */
 export function route(routes: Routes): Stage<Call, RoutedCall> {
-  return (next) => async (call) => {
-    for (const name of Object.keys(call.prompt.providerOptions)) {
-      if (!routes.providers.has(name)) {
-        const field = `prompt.provider_options[${JSON.stringify(name)}]`;
-        throw invalidRequest([
-          { field, description: `no provider of this name is configured${suggest(name, routes.providers.keys())}` },
-        ]);
-      }
-    }
-    return await next({ ...call, targets: resolve(call.prompt.model, routes) });
-  };
+  return (next) => async (call) => await next({ ...call, targets: findTargets(call.prompt, "prompt", routes) });
+}
+
+/**
+ * Where what is asked for can go. `field` is what holds it in the request. Throws `MODEL_NOT_FOUND` naming the nearest
+ * names, and `INVALID_REQUEST` for options of a provider that there is not.
+ */
+export function findTargets(
+  { model, providerOptions }: Pick<Prompt, "model" | "providerOptions">,
+  field: "prompt" | "input",
+  routes: Routes,
+): readonly Target[] {
+  for (const name of Object.keys(providerOptions)) {
+    if (routes.providers.has(name)) continue;
+    const nearest = suggest(name, routes.providers.keys());
+    throw invalidRequest([
+      {
+        field: `${field}.provider_options[${JSON.stringify(name)}]`,
+        description: `no provider of this name is configured${nearest}`,
+      },
+    ]);
+  }
+  return resolve(model, routes);
 }
 
 function resolve(name: string, { providers, aliases }: Routes): readonly Target[] {

@@ -1,4 +1,4 @@
-import type { Prompt, Usage } from "../domain/contract.ts";
+import type { EmbeddingInput, Prompt, Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { ChatEvent, Delivery } from "../domain/event.ts";
 import type { Frame } from "../wire/frame.ts";
@@ -55,6 +55,46 @@ export interface ErrorHead {
   readonly headers: Readonly<Record<string, HeaderValue>>;
 }
 
+/** An answer that came whole. */
+export interface WholeAnswer {
+  readonly headers: Readonly<Record<string, HeaderValue>>;
+  readonly body: string;
+}
+
+/** How much one request for vectors may hold. */
+export interface BatchLimits {
+  readonly texts: number;
+  /** By the gateway's estimate; a single text may be longer, for the provider to refuse. */
+  readonly tokens: number;
+}
+
+/** What an upstream says to one request for vectors. */
+export interface Embedded {
+  /** One for each text, in their order. */
+  readonly vectors: readonly number[][];
+  /** As reported; empty where the wire does not say. */
+  readonly model: string;
+  readonly responseId: string;
+  readonly usage: Usage | undefined;
+}
+
+/** How vectors are asked for. */
+export interface Embedder {
+  limits(model: string): BatchLimits;
+  /** Writes a request for these of the input's texts. Throws `FEATURE_UNSUPPORTED` naming the field. */
+  encode(input: EmbeddingInput, texts: readonly string[], target: DialectTarget): EncodedRequest;
+  /** Throws `UPSTREAM_MALFORMED` unless there is one vector for each of so many texts. */
+  decode(answer: WholeAnswer, texts: number): Embedded;
+}
+
+/** How a provider is asked to count a prompt's tokens. */
+export interface PromptCounter {
+  /** Undefined where the provider does not count for this model. Throws as the dialect's own `encode`. */
+  encode(prompt: Prompt, target: DialectTarget): EncodedRequest | undefined;
+  /** Throws `UPSTREAM_MALFORMED` where no count is said. */
+  decode(answer: WholeAnswer): number;
+}
+
 /**
  * How a provider's bodies are written. Pure: no sockets, clocks or environment. Data only decides what differs
  * between the providers that share it.
@@ -68,4 +108,8 @@ export interface Dialect {
   createDecoder(options: DecodeOptions): Decoder;
   /** Explains an answer that is no success. `wallNow`: ms since 1970, to read dates in retry hints. */
   explain(head: ErrorHead, body: string, wallNow: number): GatewayError;
+  /** Undefined where the provider has no vectors. */
+  readonly embedder?: Embedder | undefined;
+  /** Undefined where the provider counts nothing. */
+  readonly counter?: PromptCounter | undefined;
 }

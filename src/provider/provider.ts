@@ -1,12 +1,20 @@
 import type { Call } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
+import type { EmbeddingInput, Prompt } from "../domain/contract.ts";
 import type { Secret } from "../domain/secret.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
 import type { Dialect, EncodedRequest } from "./dialect.ts";
 import type { KeyHeader } from "./presets.ts";
-import type { UpstreamProvider } from "./upstream.ts";
-import { type Authorize, type ResponseLimits, UpstreamCall } from "./upstream-call.ts";
+import { noVectors } from "./unsupported.ts";
+import type { BoundEmbedder, Counting, SendWhole, UpstreamProvider } from "./upstream.ts";
+import { UpstreamCall } from "./upstream-call.ts";
+import {
+  type Authorize,
+  type ResponseLimits,
+  UpstreamRequest,
+  type UpstreamRequestOptions,
+} from "./upstream-request.ts";
 
 export interface ProviderOptions extends ConnectionOptions {
   /** As callers and logs name it. */
@@ -74,7 +82,32 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
     return this.#options.dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
   }
 
-  /** A request that is ready to be sent; with the trace's headers, where the provider is to hear of it. */
+  /** How vectors of this model are made. Throws `FEATURE_UNSUPPORTED` where the provider has none. */
+  embedder(input: EmbeddingInput, model: string): BoundEmbedder {
+    const { embedder } = this.#options.dialect;
+    const target = { provider: this.name, model };
+    if (embedder === undefined) throw noVectors(target);
+    return {
+      limits: embedder.limits(model),
+      prepare: (texts) => this.#whole(model, embedder.encode(input, texts, target)),
+      decode: (answer, texts) => embedder.decode(answer, texts),
+    };
+  }
+
+  /** How the provider counts this prompt; undefined where it does not. Throws where the model cannot take the prompt. */
+  counter(prompt: Prompt, model: string): Counting | undefined {
+    const { dialect } = this.#options;
+    const { counter } = dialect;
+    const target = { provider: this.name, model };
+    if (counter === undefined) {
+      dialect.encode(prompt, target, "unary");
+      return undefined;
+    }
+    const request = counter.encode(prompt, target);
+    return request && { send: this.#whole(model, request), decode: (answer) => counter.decode(answer) };
+  }
+
+  /** A call that is ready to be sent. */
   prepare(
     call: Call,
     model: string,
@@ -82,24 +115,35 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
     watch: Pick<AttemptWatch, "headers">,
     onHead: () => void,
   ): UpstreamCall {
-    const { dialect, clock, limits, propagatesTrace } = this.#options;
     return new UpstreamCall({
+      ...this.#request(model, encoded, watch),
+      model,
+      onHead,
+      delivery: call.delivery,
+      mintCallId: (n) => `call_${call.id.replaceAll("-", "").slice(-12)}_${n}`,
+    });
+  }
+
+  #whole(model: string, encoded: EncodedRequest): SendWhole {
+    return (watch) => new UpstreamRequest(this.#request(model, encoded, watch));
+  }
+
+  /** With the trace's headers, where the provider is to hear of it. */
+  #request(model: string, encoded: EncodedRequest, watch: Pick<AttemptWatch, "headers">): UpstreamRequestOptions {
+    const { dialect, clock, limits, propagatesTrace, authorize } = this.#options;
+    return {
       dialect,
       clock,
       limits,
-      model,
-      onHead,
+      authorize,
       connections: this.#connections,
-      authorize: this.#options.authorize,
-      delivery: call.delivery,
       request: {
         path: this.#basePath + this.#path(encoded, model),
         headers: { ...encoded.headers, ...(propagatesTrace ? watch.headers : {}), ...this.#headers },
         body: encoded.body,
       },
       conceal: this.#conceal,
-      mintCallId: (n) => `call_${call.id.replaceAll("-", "").slice(-12)}_${n}`,
-    });
+    };
   }
 
   readonly #conceal = (text: string): string => {

@@ -13,6 +13,11 @@ export function unsupported(
   });
 }
 
+/** A provider that makes no vectors. */
+export function noVectors(target: DialectTarget): GatewayError {
+  return unsupported("input.model", target, "choose a model of a provider that has vectors");
+}
+
 const fields: { readonly [kind: string]: string } = { toolCall: "tool_call", toolResult: "tool_result" };
 
 /** The contract's name of what a part holds. */

@@ -1,9 +1,10 @@
 import type { Call } from "../domain/call.ts";
-import type { Usage } from "../domain/contract.ts";
+import type { EmbeddingInput, Prompt, Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import type { ConnectionCounts, WireHead } from "../wire/send.ts";
+import type { BatchLimits, Embedder, WholeAnswer } from "./dialect.ts";
 
 /** One request to an upstream, as a stream of events. */
 export interface Upstream {
@@ -28,6 +29,28 @@ export interface Upstream {
   close(): void;
 }
 
+/** One request to an upstream whose answer is wanted as it comes. */
+interface WholeUpstream extends Pick<Upstream, "waitedMs" | "head" | "abort"> {
+  /** Sends the request. Throws a `GatewayError` for anything that is no success, and what `decode` throws. Call once. */
+  answer<R>(decode: (answer: WholeAnswer) => R): Promise<R>;
+}
+
+/** Makes a request ready to be sent; with the trace's headers, where the provider is to hear of it. */
+export type SendWhole = (watch: Pick<AttemptWatch, "headers">) => WholeUpstream;
+
+/** Vectors of one input, by one model. */
+export interface BoundEmbedder extends Pick<Embedder, "decode"> {
+  readonly limits: BatchLimits;
+  /** The request for these of the input's texts. Throws `FEATURE_UNSUPPORTED` naming the field. */
+  prepare(texts: readonly string[]): SendWhole;
+}
+
+/** A prompt that its provider counts. */
+export interface Counting {
+  readonly send: SendWhole;
+  readonly decode: (answer: WholeAnswer) => number;
+}
+
 /** A configured place to send calls to, whatever speaks its wire. Must be closed. */
 export interface UpstreamProvider<Encoded = unknown> {
   /** As callers and logs name it. */
@@ -48,6 +71,10 @@ export interface UpstreamProvider<Encoded = unknown> {
     watch: Pick<AttemptWatch, "headers">,
     onHead: () => void,
   ): Upstream;
+  /** How vectors of this model are made. Throws `FEATURE_UNSUPPORTED` where the provider has none. */
+  embedder(input: EmbeddingInput, model: string): BoundEmbedder;
+  /** How the provider counts this prompt; undefined where it does not. Throws where the model cannot take the prompt. */
+  counter(prompt: Prompt, model: string): Counting | undefined;
   close(): Promise<void>;
 }
 

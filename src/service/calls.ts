@@ -1,6 +1,6 @@
-import type { Call } from "../domain/call.ts";
+import type { CallBase } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { type CompleteRequest, ErrorReason, type StreamRequest } from "../domain/contract.ts";
+import { type Attribution, ErrorReason, type Handling } from "../domain/contract.ts";
 import { GatewayError, invalidRequest } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
 import type { CallWatch } from "../domain/watch.ts";
@@ -21,8 +21,14 @@ export interface Opening {
   readonly watch: CallWatch;
 }
 
-interface OpenCall {
-  readonly call: Call;
+/** What every request says of its call. */
+export interface CallRequest {
+  readonly attribution?: Attribution | undefined;
+  readonly handling?: Handling | undefined;
+}
+
+interface OpenCall<A> {
+  readonly call: CallBase & A;
   readonly close: () => void;
 }
 
@@ -51,16 +57,14 @@ export class Calls {
     return count;
   }
 
-  /** Makes a call of a request. `close` must be called, however it ends. */
-  open(
-    request: CompleteRequest | StreamRequest,
+  /** Makes a call of a request and what it asks for. `close` must be called, however it ends. */
+  open<A extends object>(
+    { attribution, handling }: CallRequest,
+    asked: A,
     { delivery, arrivedAt, defaultDeadlineMs, watch }: Opening,
     context: RpcContext,
-  ): OpenCall {
-    const { attribution, prompt, handling } = request;
-    if (attribution === undefined || prompt === undefined) {
-      throw invalidRequest([{ field: "", description: "attribution and prompt are required" }]);
-    }
+  ): OpenCall<A> {
+    if (attribution === undefined) throw invalidRequest([{ field: "attribution", description: "is required" }]);
     if (this.#stopping !== undefined) throw this.#stopping;
     const clock = this.#clock;
     const timeoutMs = context.timeoutMs ?? defaultDeadlineMs;
@@ -83,11 +87,10 @@ export class Calls {
     const timer = clock.schedule(timeoutMs, () => abort(deadlineExceeded()));
     return {
       call: {
+        ...asked,
         id: context.requestId,
         attribution,
-        prompt,
         handling,
-        delivery,
         signal: controller.signal,
         deadline,
         arrivedAt,

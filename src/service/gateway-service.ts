@@ -1,95 +1,86 @@
-import { create } from "@bufbuild/protobuf";
-import type { Answer, Call, Handler, Rest } from "../domain/call.ts";
-import type { Clock } from "../domain/clock.ts";
+import type { Rest } from "../domain/call.ts";
 import { collect } from "../domain/collect.ts";
 import {
   type CompleteRequest,
   CompleteRequestSchema,
-  ErrorReason,
   GatewayService,
-  OnStreamFailure,
+  type Prompt,
   type StreamRequest,
   StreamRequestSchema,
   type StreamResponse,
 } from "../domain/contract.ts";
-import { GatewayError, toGatewayError } from "../domain/error.ts";
+import { toGatewayError } from "../domain/error.ts";
 import type { Batch, Delivery } from "../domain/event.ts";
-import type { Arrival, CallWatcher } from "../domain/watch.ts";
-import type { Calls } from "./calls.ts";
-import type { Caller, OnUnreadable, RpcContext, ServiceObject } from "./context.ts";
+import {
+  type AdmitOptions,
+  checkHandling,
+  createAdmit,
+  factsOf,
+  notImplementedYet,
+  type Operations,
+  type Rpc,
+} from "./admit.ts";
+import type { ServiceObject } from "./context.ts";
 import { isPlainAndValid } from "./plain-request.ts";
-import { rejection } from "./rejection.ts";
 import { validate, validateRoles } from "./validate.ts";
 
-/** How calls are treated; who uses one says when, so that it is not taken away meanwhile. */
-export interface CallPlan {
-  readonly handle: Handler<Call>;
-  /** Deadline of calls that bring none, ms from their arrival. */
-  readonly defaultDeadlineMs: number;
-  enter(): void;
-  leave(): void;
+export const gatewayOperations: Operations = {
+  [GatewayService.method.complete.name]: "chat",
+  [GatewayService.method.stream.name]: "chat",
+};
+
+type ChatRequest = CompleteRequest | StreamRequest;
+
+/** What is asked of both methods. */
+interface Chat {
+  readonly prompt: Prompt;
+  readonly delivery: Delivery;
 }
 
-/** A call that may run. `close` must be called, however it ends. */
-interface Admitted {
-  readonly call: Call;
-  readonly answer: () => Promise<Answer>;
-  readonly close: () => void;
+function chatRpc(
+  method: (typeof GatewayService.method)["complete" | "stream"],
+  schema: typeof CompleteRequestSchema | typeof StreamRequestSchema,
+): Rpc<ChatRequest, Chat> {
+  const facts = factsOf(method, gatewayOperations);
+  const { delivery } = facts;
+  return {
+    ...facts,
+    check(request) {
+      if (isPlainAndValid(request)) return;
+      validate(schema, request);
+      validateRoles(request.prompt?.messages ?? []);
+      checkHandling(request.handling);
+      if ("resume" in request && request.resume !== undefined) throw notImplementedYet("resume");
+    },
+    asked: ({ prompt }) => ({
+      model: prompt?.model ?? "",
+      what: prompt === undefined ? undefined : { prompt, delivery },
+    }),
+  };
 }
 
-export interface GatewayServiceOptions {
-  readonly calls: Calls;
-  /** The plan for a call that comes now. */
-  readonly plan: () => CallPlan;
-  readonly watcher: CallWatcher;
-  readonly clock: Clock;
-}
+const completeRpc = chatRpc(GatewayService.method.complete, CompleteRequestSchema);
+const streamRpc = chatRpc(GatewayService.method.stream, StreamRequestSchema);
 
 /** `sluice.v1.GatewayService`: requests in, the pipeline's events out, whole or streamed. */
-export function createGatewayService(options: GatewayServiceOptions): ServiceObject<typeof GatewayService> {
-  const { calls, plan: currentPlan, watcher, clock } = options;
-
-  function admit(request: CompleteRequest | StreamRequest, delivery: Delivery, context: RpcContext): Admitted {
-    const arrivedAt = clock.now();
-    const watch = watcher.arrived(toArrival(delivery, context));
-    try {
-      check(delivery === "unary" ? CompleteRequestSchema : StreamRequestSchema, request);
-      const plan = currentPlan();
-      const { defaultDeadlineMs } = plan;
-      const { call, close } = calls.open(request, { delivery, arrivedAt, defaultDeadlineMs, watch }, context);
-      plan.enter();
-      watch.admitted(call);
-      return {
-        call,
-        answer: () => plan.handle(call),
-        close() {
-          close();
-          plan.leave();
-        },
-      };
-    } catch (thrown) {
-      const error = toGatewayError(thrown);
-      watch.ended(rejection(error, request, clock.now() - arrivedAt));
-      throw error;
-    }
-  }
-
+export function createGatewayService(options: AdmitOptions): ServiceObject<typeof GatewayService> {
+  const admit = createAdmit(options);
   return {
     async complete(request, context) {
-      const { answer, close } = admit(request, "unary", context);
+      const { call, plan, close } = admit(completeRpc, request, context);
       try {
-        return await collect(await answer());
+        return await collect(await plan.handle(call));
       } finally {
         close();
       }
     },
 
     async *stream(request, context) {
-      const { call, answer, close } = admit(request, "stream", context);
+      const { call, plan, close } = admit(streamRpc, request, context);
       let sequence = 0;
       let rest: Rest | undefined;
       try {
-        const begun = await answer();
+        const begun = await plan.handle(call);
         rest = begun.rest;
         for (let events: Batch | undefined = begun.first; events !== undefined; events = await rest?.next()) {
           for (const event of events) {
@@ -106,82 +97,3 @@ export function createGatewayService(options: GatewayServiceOptions): ServiceObj
     },
   };
 }
-
-/** Reports requests that never reached the service, because they are none. */
-export function reportUnreadable({ watcher }: Pick<GatewayServiceOptions, "watcher">): OnUnreadable {
-  return (method, caller, error) => {
-    const delivery = method.methodKind === "unary" ? "unary" : "stream";
-    watcher.arrived(toArrival(delivery, caller)).ended(rejection(error, undefined, 0));
-  };
-}
-
-function toArrival(delivery: Delivery, caller: Caller): Arrival {
-  return {
-    requestId: caller.requestId,
-    delivery,
-    system: caller.system,
-    method: methods[delivery],
-    traceparent: caller.header("traceparent"),
-    tracestate: caller.header("tracestate"),
-  };
-}
-
-/**
- * Runs every request's rules once, so that no caller waits for the validator to compile them (about 0.1 s).
- * Throws where a rule itself is wrong.
- */
-export function warmUp(): void {
-  for (const schema of [CompleteRequestSchema, StreamRequestSchema]) {
-    const request = create(schema, {
-      attribution: { feature: "warm-up", metadata: { a: "b" } },
-      handling: {},
-      prompt: {
-        model: "m",
-        messages: [{ role: 2, parts: [{ content: { case: "text", value: "t" } }] }],
-        tools: [{ name: "t" }],
-      },
-    });
-    validate(schema, request);
-  }
-}
-
-function check(
-  schema: typeof CompleteRequestSchema | typeof StreamRequestSchema,
-  request: CompleteRequest | StreamRequest,
-): void {
-  if (isPlainAndValid(request)) return;
-  validate(schema, request);
-  validateRoles(request.prompt?.messages ?? []);
-  for (const { field, asked } of notImplemented) {
-    if (asked(request)) {
-      throw new GatewayError(
-        ErrorReason.NOT_IMPLEMENTED,
-        `${field}: this version does not do this yet; leave it unset.`,
-        {
-          violations: [{ field, description: "not implemented" }],
-        },
-      );
-    }
-  }
-}
-
-/** Fields of the contract whose behaviour does not exist yet: refused, never ignored. */
-const notImplemented: readonly { field: string; asked: (request: CompleteRequest | StreamRequest) => boolean }[] = [
-  { field: "handling.idempotency_key", asked: ({ handling }) => (handling?.idempotencyKey ?? "") !== "" },
-  {
-    field: "handling.on_stream_failure",
-    asked: ({ handling }) => handling?.onStreamFailure === OnStreamFailure.CONTINUE,
-  },
-  { field: "handling.priority", asked: ({ handling }) => (handling?.priority ?? 0) !== 0 },
-  { field: "handling.resumable", asked: ({ handling }) => handling?.resumable === true },
-  { field: "handling.routing", asked: ({ handling }) => handling?.routing !== undefined },
-  { field: "resume", asked: (request) => "resume" in request && request.resume !== undefined },
-];
-
-const { name: complete } = GatewayService.method.complete;
-const { name: stream } = GatewayService.method.stream;
-
-const methods: { readonly [D in Delivery]: string } = {
-  unary: `${GatewayService.typeName}/${complete}`,
-  stream: `${GatewayService.typeName}/${stream}`,
-};

@@ -1,14 +1,17 @@
 import { create } from "@bufbuild/protobuf";
 import {
+  type CountTokensRequest,
+  CountTokensRequestSchema,
   type ListModelsRequest,
   ListModelsRequestSchema,
   ListModelsResponseSchema,
-  type ModelService,
+  ModelService,
   type ModelTarget,
 } from "../domain/contract.ts";
 import { invalidRequest } from "../domain/error.ts";
+import { type AdmitOptions, checkHandling, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
 import type { ServiceObject } from "./context.ts";
-import { validate } from "./validate.ts";
+import { validate, validateRoles } from "./validate.ts";
 
 /** A name that can be called, with where its calls go. */
 export interface ListedModel {
@@ -29,11 +32,39 @@ export interface ModelDirectory {
 
 const DEFAULT_PAGE_SIZE = 100;
 
-/** `sluice.v1.ModelService`. `directory` gives that of the configuration in force. */
-export function createModelService(options: {
+export const modelOperations: Operations = {
+  [ModelService.method.countTokens.name]: "count_tokens",
+  [ModelService.method.listModels.name]: "list_models",
+};
+
+const countRpc: Rpc<CountTokensRequest, { readonly prompt: NonNullable<CountTokensRequest["prompt"]> }> = {
+  ...factsOf(ModelService.method.countTokens, modelOperations),
+  check(request) {
+    validate(CountTokensRequestSchema, request);
+    validateRoles(request.prompt?.messages ?? []);
+    checkHandling(request.handling);
+  },
+  asked: ({ prompt }) => ({ model: prompt?.model ?? "", what: prompt === undefined ? undefined : { prompt } }),
+};
+
+export interface ModelServiceOptions extends AdmitOptions {
+  /** That of the configuration in force. */
   readonly directory: () => ModelDirectory;
-}): ServiceObject<typeof ModelService> {
+}
+
+/** `sluice.v1.ModelService`. */
+export function createModelService(options: ModelServiceOptions): ServiceObject<typeof ModelService> {
+  const admit = createAdmit(options);
   return {
+    async countTokens(request, context) {
+      const { call, plan, close } = admit(countRpc, request, context);
+      try {
+        return await plan.count(call);
+      } finally {
+        close();
+      }
+    },
+
     async listModels(request) {
       validate(ListModelsRequestSchema, request);
       const directory = options.directory();

@@ -16,7 +16,7 @@ export function isPlainAndValid(request: CompleteRequest | StreamRequest): boole
   const { attribution, prompt, handling } = request;
   return (
     handling === undefined &&
-    !("resume" in request) &&
+    !("resume" in request && request.resume !== undefined) &&
     attribution !== undefined &&
     prompt !== undefined &&
     isValidAttribution(attribution) &&

@@ -1,4 +1,4 @@
-import type { Attribution, CompleteRequest, StreamRequest } from "../domain/contract.ts";
+import type { Attribution } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { CallEnd } from "../domain/watch.ts";
 
@@ -8,15 +8,17 @@ const MAX_CHARS = 256;
 /** Most entries of its metadata. */
 const MAX_ENTRIES = 32;
 
+/** What a refused request said of itself. */
+export interface Refused {
+  readonly attribution: Attribution | undefined;
+  readonly model: string;
+}
+
 /** The end of an RPC that never became a call; without its request, where that could not be read. */
-export function rejection(
-  error: GatewayError,
-  request: CompleteRequest | StreamRequest | undefined,
-  latencyMs: number,
-): CallEnd {
+export function rejection(error: GatewayError, request: Refused | undefined, latencyMs: number): CallEnd {
   return {
     attribution: request?.attribution === undefined ? undefined : shorten(request.attribution),
-    model: cut(request?.prompt?.model ?? ""),
+    model: cut(request?.model ?? ""),
     outcome: "rejected",
     reason: error.reason,
     error,

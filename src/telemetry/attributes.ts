@@ -1,6 +1,12 @@
 import type { Attributes } from "@opentelemetry/api";
-import { type Attribution, type FinishReason, FinishReason as FinishReasons, type Usage } from "../domain/contract.ts";
-import type { Admission, AttemptEnd, AttemptTarget } from "../domain/watch.ts";
+import {
+  type Attribution,
+  type FinishReason,
+  FinishReason as FinishReasons,
+  type Prompt,
+  type Usage,
+} from "../domain/contract.ts";
+import type { Admission, Arrival, AttemptEnd, AttemptTarget } from "../domain/watch.ts";
 import { attribute, own } from "./names.ts";
 
 /** Attributes that both kinds of spans have: whose call it is. */
@@ -17,16 +23,25 @@ export function attributionAttributes(requestId: string, attribution: Attributio
 }
 
 /** What is known of an attempt before it begins, in the GenAI conventions' words. */
-export function requestAttributes(call: Admission, target: AttemptTarget): Attributes {
-  const { prompt, delivery } = call;
+export function requestAttributes(
+  { operation, delivery }: Pick<Arrival, "operation" | "delivery">,
+  { prompt, input }: Admission,
+  target: AttemptTarget,
+): Attributes {
   const attributes: Attributes = {
-    [attribute.genAiOperationName]: OPERATION,
+    [attribute.genAiOperationName]: operation,
     [attribute.genAiProviderName]: target.vendor,
     [attribute.genAiRequestModel]: target.model,
     ...(target.host === "" ? {} : { [attribute.serverAddress]: target.host, [attribute.serverPort]: target.port }),
     [own.provider]: target.provider,
   };
   if (delivery === "stream") attributes[attribute.genAiRequestStream] = true;
+  set(attributes, attribute.genAiEmbeddingsDimensionCount, input?.dimensions);
+  if (prompt !== undefined) addPrompt(attributes, prompt);
+  return attributes;
+}
+
+function addPrompt(attributes: Attributes, prompt: Prompt): void {
   set(attributes, attribute.genAiRequestMaxTokens, prompt.maxOutputTokens);
   set(attributes, attribute.genAiRequestTemperature, prompt.temperature);
   set(attributes, attribute.genAiRequestTopP, prompt.topP);
@@ -37,7 +52,6 @@ export function requestAttributes(call: Admission, target: AttemptTarget): Attri
   if (prompt.stopSequences.length > 0) attributes[attribute.genAiRequestStopSequences] = [...prompt.stopSequences];
   const format = prompt.responseFormat?.format.case;
   if (format !== undefined) attributes[attribute.genAiOutputType] = format === "text" ? "text" : "json";
-  return attributes;
 }
 
 /** What an attempt brought. Usage stands here and nowhere else, so that nothing is counted twice. */
@@ -65,9 +79,6 @@ function addUsage(attributes: Attributes, usage: Usage | undefined): void {
 function set(attributes: Attributes, name: string, value: number | undefined): void {
   if (value !== undefined) attributes[name] = value;
 }
-
-/** The one operation of the GenAI conventions that the gateway's calls are. */
-export const OPERATION = "chat";
 
 const finishReasonNames = new Map<number, string>(
   Object.entries(FinishReasons).map(([name, value]) => [value, name.toLowerCase()]),

@@ -83,6 +83,7 @@ function callFields(arrival: Arrival, end: CallEnd, quotedFeatures: ReadonlySet<
     text("user_id", attribution?.userId) +
     text("session_id", attribution?.sessionId) +
     text("prompt_version", attribution?.promptVersion) +
+    (arrival.operation === "chat" ? "" : text("operation", arrival.operation)) +
     text("delivery", arrival.delivery) +
     text("model", end.model) +
     text("provider", end.provider) +

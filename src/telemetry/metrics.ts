@@ -2,8 +2,7 @@ import type { Attributes } from "@opentelemetry/api";
 import { AttemptOutcome } from "../domain/contract.ts";
 import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
-import type { Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
-import { OPERATION } from "./attributes.ts";
+import type { Arrival, AttemptEnd, AttemptTarget, CallEnd, Operation, Reattempt } from "../domain/watch.ts";
 import { createInstruments, type Instruments } from "./call-instruments.ts";
 import { BoundedSeries, type Labels, OTHER, withoutModel } from "./labels.ts";
 import type { MetricStore } from "./metric-store.ts";
@@ -36,6 +35,7 @@ class Kept<S> {
 
 /** Series of attempts at one target. */
 export interface AttemptSeries {
+  readonly operation: Operation;
   readonly labels: Attributes;
   readonly timePerOutputChunk: HistogramSeries;
 }
@@ -76,10 +76,10 @@ export class CallMetrics {
     this.#instruments = createInstruments(store);
   }
 
-  attempt(target: AttemptTarget): AttemptSeries {
-    return this.#attempts.get(`${target.provider}/${target.model}`, () => {
+  attempt(target: AttemptTarget, operation: Operation): AttemptSeries {
+    return this.#attempts.get(`${operation} ${target.provider}/${target.model}`, () => {
       const labels = (model: string): Attributes => ({
-        [attribute.genAiOperationName]: OPERATION,
+        [attribute.genAiOperationName]: operation,
         [attribute.genAiProviderName]: target.vendor,
         [attribute.genAiRequestModel]: model,
         [attribute.serverAddress]: target.host,
@@ -87,13 +87,14 @@ export class CallMetrics {
         [own.provider]: target.provider,
       });
       const bounded = this.#attemptSeries.of(labels(this.#labels.models.of(target.model)), () => labels(OTHER));
-      return { labels: bounded, timePerOutputChunk: this.#instruments.timePerOutputChunk.series(bounded) };
+      return { operation, labels: bounded, timePerOutputChunk: this.#instruments.timePerOutputChunk.series(bounded) };
     });
   }
 
-  attemptEnded(end: AttemptEnd, { labels }: AttemptSeries): void {
+  attemptEnded(end: AttemptEnd, { operation, labels }: AttemptSeries): void {
     const { attempt, servedModel } = end;
-    const key = `${attempt.provider}/${attempt.model} ${attempt.outcome} ${attempt.errorReason} ${servedModel}`;
+    const target = `${attempt.provider}/${attempt.model}`;
+    const key = `${operation} ${target} ${attempt.outcome} ${attempt.errorReason} ${servedModel}`;
     const series = this.#attemptEnds.get(key, () => this.#attemptEndSeries(end, labels));
     const { usage } = attempt;
     if (usage?.inputTokens !== undefined) series.inputTokens.record(usage.inputTokens);
@@ -154,7 +155,7 @@ export class CallMetrics {
     const feature = this.#feature(end);
     const cohorts = end.outcome === "rejected" ? {} : this.#labels.cohorts(end.attribution);
     const asked = last === undefined ? "" : `${last.provider}/${last.model}`;
-    const kept = `${arrival.system} ${arrival.delivery} ${end.outcome} ${end.reason} ${feature} ${asked}`;
+    const kept = `${arrival.system} ${arrival.operation} ${arrival.delivery} ${end.outcome} ${end.reason} ${feature} ${asked}`;
     const cohortKey = Object.values(cohorts).join("\u0000");
     const series = this.#callEnds.get(`${kept} ${cohortKey}`, () =>
       this.#callEndSeries(arrival, end, feature, cohorts),
@@ -169,12 +170,13 @@ export class CallMetrics {
     this.#addCosts(end, feature, cohorts, cohortKey);
   }
 
-  #callEndSeries({ system, method, delivery }: Arrival, end: CallEnd, feature: string, cohorts: Attributes) {
+  #callEndSeries({ system, method, operation, delivery }: Arrival, end: CallEnd, feature: string, cohorts: Attributes) {
     const { rpcDuration, callDuration, timeToFirstToken, overhead, requests } = this.#instruments;
     const error: Attributes = isFault(end.reason) ? { [attribute.errorType]: reasonName(end.reason) } : {};
     const status = statusOf(system, end.reason);
     const last = end.attempts.at(-1);
     const named: Attributes = { [own.feature]: feature, [own.outcome]: end.outcome };
+    if (operation !== "chat") named[own.operation] = operation;
     if (last !== undefined) named[own.provider] = last.provider;
     const labels = this.#callSeries.of(named, () => ({ ...named, [own.feature]: OTHER }));
     const all: Attributes = { ...named };

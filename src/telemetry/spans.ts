@@ -11,7 +11,7 @@ import { AttemptOutcome, ErrorReason } from "../domain/contract.ts";
 import type { Batch } from "../domain/event.ts";
 import { codeName, isServerFault, reasonName, reasonRow } from "../domain/reasons.ts";
 import type { Admission, Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
-import { attributionAttributes, OPERATION, requestAttributes, responseAttributes } from "./attributes.ts";
+import { attributionAttributes, requestAttributes, responseAttributes } from "./attributes.ts";
 import { AnswerContent, recordPrompt } from "./content.ts";
 import { attribute, own } from "./names.ts";
 import { readTraceContext, traceHeaders } from "./trace-context.ts";
@@ -27,16 +27,14 @@ export interface ContentRecording {
 export class CallSpan {
   readonly #tracer: Tracer;
   readonly #content: ContentRecording;
-  readonly #requestId: string;
-  readonly #system: Arrival["system"];
+  readonly #arrival: Arrival;
   readonly #span: Span;
   #shared: Attributes = NO_ATTRIBUTES;
 
   constructor(tracer: Tracer, content: ContentRecording, arrival: Arrival) {
     this.#tracer = tracer;
     this.#content = content;
-    this.#requestId = arrival.requestId;
-    this.#system = arrival.system;
+    this.#arrival = arrival;
     this.#span = tracer.startSpan(
       arrival.method,
       {
@@ -61,7 +59,7 @@ export class CallSpan {
 
   admitted(call: Admission): void {
     if (!this.#span.isRecording()) return;
-    this.#shared = attributionAttributes(this.#requestId, call.attribution);
+    this.#shared = attributionAttributes(this.#arrival.requestId, call.attribution);
     this.#span.setAttributes(this.#shared);
   }
 
@@ -69,13 +67,16 @@ export class CallSpan {
   attempt(call: Admission, target: AttemptTarget): AttemptSpan | undefined {
     if (!this.#span.isRecording()) return undefined;
     const span = this.#tracer.startSpan(
-      `${OPERATION} ${target.model}`,
-      { kind: SpanKind.CLIENT, attributes: { ...this.#shared, ...requestAttributes(call, target) } },
+      `${this.#arrival.operation} ${target.model}`,
+      { kind: SpanKind.CLIENT, attributes: { ...this.#shared, ...requestAttributes(this.#arrival, call, target) } },
       trace.setSpan(ROOT_CONTEXT, this.#span),
     );
-    if (!this.#content.features.has(call.attribution.feature)) return new AttemptSpan(span, undefined);
+    const { prompt } = call;
+    if (prompt === undefined || !this.#content.features.has(call.attribution.feature)) {
+      return new AttemptSpan(span, undefined);
+    }
     const { maxChars } = this.#content;
-    const { systemInstructions, inputMessages } = recordPrompt(call.prompt.messages, maxChars);
+    const { systemInstructions, inputMessages } = recordPrompt(prompt.messages, maxChars);
     if (inputMessages !== undefined) span.setAttribute(attribute.genAiInputMessages, inputMessages);
     if (systemInstructions !== undefined) span.setAttribute(attribute.genAiSystemInstructions, systemInstructions);
     return new AttemptSpan(span, new AnswerContent(maxChars));
@@ -93,10 +94,12 @@ export class CallSpan {
   ended(end: CallEnd): void {
     const span = this.#span;
     if (span.isRecording()) {
-      if (this.#shared === NO_ATTRIBUTES) span.setAttributes(attributionAttributes(this.#requestId, end.attribution));
+      if (this.#shared === NO_ATTRIBUTES) {
+        span.setAttributes(attributionAttributes(this.#arrival.requestId, end.attribution));
+      }
       span.setAttribute(own.outcome, end.outcome);
       span.setAttribute(own.attempts, end.attempts.length);
-      const status = statusOf(this.#system, end.reason);
+      const status = statusOf(this.#arrival.system, end.reason);
       if (status !== undefined) span.setAttribute(attribute.rpcResponseStatusCode, status);
       if (end.reason !== ErrorReason.UNSPECIFIED) span.setAttribute(own.reason, reasonName(end.reason));
       if (isFault(end.reason)) {

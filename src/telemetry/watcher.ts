@@ -93,7 +93,7 @@ class WatchedAttempt implements AttemptWatch {
     this.#parent = parent;
     guard(options, () => {
       if (call !== undefined) this.#span = parent?.attempt(call, target);
-      this.#series = options.metrics.attempt(target);
+      this.#series = options.metrics.attempt(target, arrival.operation);
     });
   }
 

@@ -56,6 +56,7 @@ describe.each(transports)("over $name", ({ open }) => {
     expect(Object.entries(statuses).map(([name, { status }]) => [name, status])).toEqual([
       ["", Status.SERVING],
       [SERVICE, Status.SERVING],
+      ["sluice.v1.EmbeddingService", Status.SERVING],
       ["sluice.v1.ModelService", Status.SERVING],
     ]);
   });

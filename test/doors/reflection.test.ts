@@ -64,6 +64,7 @@ describe.each(ways)("$version on the $door door", ({ version, door, service }) =
       "grpc.health.v1.Health",
       "grpc.reflection.v1.ServerReflection",
       "grpc.reflection.v1alpha.ServerReflection",
+      "sluice.v1.EmbeddingService",
       "sluice.v1.GatewayService",
       "sluice.v1.ModelService",
     ]);
@@ -88,6 +89,7 @@ describe.each(ways)("$version on the $door door", ({ version, door, service }) =
 
   test.each([
     "sluice.v1.GatewayService",
+    "sluice.v1.EmbeddingService",
     "sluice.v1.ModelService",
     "grpc.health.v1.Health",
     "grpc.reflection.v1.ServerReflection",

@@ -201,9 +201,9 @@ test("a reader that leaves in the middle took its time, not the gateway's", asyn
 
 test("failed attempts and the waits between them are none of it", async () => {
   let asked = 0;
-  const answer: Answer = (request, response) => {
+  const answer: Answer = (request, response, body) => {
     if (++asked > 2) {
-      answerAfter(100)(request, response);
+      answerAfter(100)(request, response, body);
       return;
     }
     clock.advance(300);

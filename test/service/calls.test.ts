@@ -24,6 +24,7 @@ test.each([
   const request = create(CompleteRequestSchema, { attribution: { feature: "test" }, prompt: { model: "m" } });
   const { call, close } = calls.open(
     request,
+    {},
     { delivery: "unary", arrivedAt: clock.now(), defaultDeadlineMs: 10_000, watch: unwatched },
     {
       requestId: "00000000-0000-0000-0000-000000000000",

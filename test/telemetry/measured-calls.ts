@@ -52,6 +52,7 @@ const arrival: Arrival = {
   system: "grpc",
   method: "sluice.v1.GatewayService/Stream",
   delivery: "stream",
+  operation: "chat",
   traceparent: undefined,
   tracestate: undefined,
 };
@@ -70,7 +71,7 @@ export function tellCall(metrics: CallMetrics, told: Told): void {
   });
   const attempts: Attempt[] = outcome === "rejected" ? [] : [failed, good];
   for (const attempt of attempts) {
-    const series = metrics.attempt(target);
+    const series = metrics.attempt(target, "chat");
     if (attempt === good) {
       metrics.reattempt({ kind: "failover", from: `house/${model}`, to: `annex/${model}`, reason, delayMs: 0 });
       series.timePerOutputChunk.record(0.05);

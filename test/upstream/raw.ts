@@ -39,14 +39,15 @@ async function listen(server: Server): Promise<Upstream> {
   };
 }
 
-type Answer = (request: IncomingMessage, response: ServerResponse) => void;
+type Answer = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
 /** An HTTP server that answers once it has read the request; over TLS where there is a certificate. */
 export function answerWith(answer: Answer, certificate?: Certificate): Promise<Upstream> {
-  const serve: Answer = (request, response) => {
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    const chunks: Buffer[] = [];
     response.on("error", () => {});
-    request.resume();
-    request.on("end", () => answer(request, response));
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => answer(request, response, Buffer.concat(chunks).toString("utf8")));
   };
   const server = certificate === undefined ? createServer(serve) : createSecureServer(certificate, serve);
   return listen(server);

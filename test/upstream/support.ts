@@ -144,7 +144,7 @@ function describeError(error: ConnectError): Omit<Outcome, "text"> {
   };
 }
 
-function describeAttempt({ provider, model, outcome, errorReason, upstreamStatus }: Attempt): string {
+export function describeAttempt({ provider, model, outcome, errorReason, upstreamStatus }: Attempt): string {
   const name = (values: Readonly<Record<string, number>>) => (value: number) =>
     Object.keys(values).find((key) => values[key] === value) ?? "?";
   const words = [`${provider}/${model}`, name(AttemptOutcome)(outcome), name(ErrorReason)(errorReason), upstreamStatus];

@@ -161,7 +161,8 @@ export const AttemptOutcome = {
   FAILED: 2,
 
   /**
-   * It was given up, because the call was cancelled or its deadline passed.
+   * It was given up, because the call was cancelled, its deadline passed, or
+   * another request that it needed failed.
    *
    * @generated from enum value: ATTEMPT_OUTCOME_CANCELLED = 3;
    */

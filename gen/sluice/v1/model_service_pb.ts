@@ -5,13 +5,21 @@
 import type { GenEnum, GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import { enumDesc, fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2";
 import { file_buf_validate_validate } from "@bufbuild/protovalidate/gen/buf/validate/validate_pb.js";
+import type { Attempt } from "./attempt_pb.ts";
+import { file_sluice_v1_attempt } from "./attempt_pb.ts";
+import type { Attribution } from "./attribution_pb.ts";
+import { file_sluice_v1_attribution } from "./attribution_pb.ts";
+import type { Handling } from "./handling_pb.ts";
+import { file_sluice_v1_handling } from "./handling_pb.ts";
+import type { Prompt } from "./prompt_pb.ts";
+import { file_sluice_v1_prompt } from "./prompt_pb.ts";
 import type { Message, UnknownEnum } from "@bufbuild/protobuf";
 
 /**
  * Describes the file sluice/v1/model_service.proto.
  */
 export const file_sluice_v1_model_service: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvdjEvbW9kZWxfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIqwBChFMaXN0TW9kZWxzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEhkKCHByb3ZpZGVyGAMgASgJQge6SARyAhhAEh0KC25hbWVfcHJlZml4GAQgASgJQgi6SAVyAxiAAhIVCghpc19hbGlhcxgFIAEoCEgAiAEBQgsKCV9pc19hbGlhcyJPChJMaXN0TW9kZWxzUmVzcG9uc2USIAoGbW9kZWxzGAEgAygLMhAuc2x1aWNlLnYxLk1vZGVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJQCgVNb2RlbBIMCgRuYW1lGAEgASgJEhAKCGlzX2FsaWFzGAIgASgIEicKB3RhcmdldHMYAyADKAsyFi5zbHVpY2UudjEuTW9kZWxUYXJnZXQitwMKC01vZGVsVGFyZ2V0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhsKDmNvbnRleHRfd2luZG93GAMgASgNSACIAQESHgoRbWF4X291dHB1dF90b2tlbnMYBCABKA1IAYgBARItChBpbnB1dF9tb2RhbGl0aWVzGAUgAygOMhMuc2x1aWNlLnYxLk1vZGFsaXR5Ei4KEW91dHB1dF9tb2RhbGl0aWVzGAYgAygOMhMuc2x1aWNlLnYxLk1vZGFsaXR5EhIKBXRvb2xzGAcgASgISAKIAQESHgoRc3RydWN0dXJlZF9vdXRwdXQYCCABKAhIA4gBARIWCglyZWFzb25pbmcYCSABKAhIBIgBARIVCghzYW1wbGluZxgKIAEoCEgFiAEBEiQKBXByaWNlGAsgASgLMhUuc2x1aWNlLnYxLk1vZGVsUHJpY2VCEQoPX2NvbnRleHRfd2luZG93QhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IICgZfdG9vbHNCFAoSX3N0cnVjdHVyZWRfb3V0cHV0QgwKCl9yZWFzb25pbmdCCwoJX3NhbXBsaW5nIqoDCgpNb2RlbFByaWNlEicKGmlucHV0X25hbm9fdXNkX3Blcl9taWxsaW9uGAEgASgDSACIAQESLAofY2FjaGVfcmVhZF9uYW5vX3VzZF9wZXJfbWlsbGlvbhgCIAEoA0gBiAEBEi0KIGNhY2hlX3dyaXRlX25hbm9fdXNkX3Blcl9taWxsaW9uGAMgASgDSAKIAQESKAobb3V0cHV0X25hbm9fdXNkX3Blcl9taWxsaW9uGAQgASgDSAOIAQESKwoecmVhc29uaW5nX25hbm9fdXNkX3Blcl9taWxsaW9uGAUgASgDSASIAQESFAoMcHJpY2Vfc291cmNlGAYgASgJQh0KG19pbnB1dF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIiCiBfY2FjaGVfcmVhZF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIjCiFfY2FjaGVfd3JpdGVfbmFub191c2RfcGVyX21pbGxpb25CHgocX291dHB1dF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIhCh9fcmVhc29uaW5nX25hbm9fdXNkX3Blcl9taWxsaW9uKnEKCE1vZGFsaXR5EhgKFE1PREFMSVRZX1VOU1BFQ0lGSUVEEAASEQoNTU9EQUxJVFlfVEVYVBABEhIKDk1PREFMSVRZX0lNQUdFEAISEgoOTU9EQUxJVFlfQVVESU8QAxIQCgxNT0RBTElUWV9QREYQBDJZCgxNb2RlbFNlcnZpY2USSQoKTGlzdE1vZGVscxIcLnNsdWljZS52MS5MaXN0TW9kZWxzUmVxdWVzdBodLnNsdWljZS52MS5MaXN0TW9kZWxzUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate]);
+  fileDesc("Ch1zbHVpY2UvdjEvbW9kZWxfc2VydmljZS5wcm90bxIJc2x1aWNlLnYxIqwBChFMaXN0TW9kZWxzUmVxdWVzdBIbCglwYWdlX3NpemUYASABKA1CCLpIBSoDGOgHEhwKCnBhZ2VfdG9rZW4YAiABKAlCCLpIBXIDGIAIEhkKCHByb3ZpZGVyGAMgASgJQge6SARyAhhAEh0KC25hbWVfcHJlZml4GAQgASgJQgi6SAVyAxiAAhIVCghpc19hbGlhcxgFIAEoCEgAiAEBQgsKCV9pc19hbGlhcyJPChJMaXN0TW9kZWxzUmVzcG9uc2USIAoGbW9kZWxzGAEgAygLMhAuc2x1aWNlLnYxLk1vZGVsEhcKD25leHRfcGFnZV90b2tlbhgCIAEoCSJQCgVNb2RlbBIMCgRuYW1lGAEgASgJEhAKCGlzX2FsaWFzGAIgASgIEicKB3RhcmdldHMYAyADKAsyFi5zbHVpY2UudjEuTW9kZWxUYXJnZXQitwMKC01vZGVsVGFyZ2V0EhAKCHByb3ZpZGVyGAEgASgJEg0KBW1vZGVsGAIgASgJEhsKDmNvbnRleHRfd2luZG93GAMgASgNSACIAQESHgoRbWF4X291dHB1dF90b2tlbnMYBCABKA1IAYgBARItChBpbnB1dF9tb2RhbGl0aWVzGAUgAygOMhMuc2x1aWNlLnYxLk1vZGFsaXR5Ei4KEW91dHB1dF9tb2RhbGl0aWVzGAYgAygOMhMuc2x1aWNlLnYxLk1vZGFsaXR5EhIKBXRvb2xzGAcgASgISAKIAQESHgoRc3RydWN0dXJlZF9vdXRwdXQYCCABKAhIA4gBARIWCglyZWFzb25pbmcYCSABKAhIBIgBARIVCghzYW1wbGluZxgKIAEoCEgFiAEBEiQKBXByaWNlGAsgASgLMhUuc2x1aWNlLnYxLk1vZGVsUHJpY2VCEQoPX2NvbnRleHRfd2luZG93QhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IICgZfdG9vbHNCFAoSX3N0cnVjdHVyZWRfb3V0cHV0QgwKCl9yZWFzb25pbmdCCwoJX3NhbXBsaW5nIqoDCgpNb2RlbFByaWNlEicKGmlucHV0X25hbm9fdXNkX3Blcl9taWxsaW9uGAEgASgDSACIAQESLAofY2FjaGVfcmVhZF9uYW5vX3VzZF9wZXJfbWlsbGlvbhgCIAEoA0gBiAEBEi0KIGNhY2hlX3dyaXRlX25hbm9fdXNkX3Blcl9taWxsaW9uGAMgASgDSAKIAQESKAobb3V0cHV0X25hbm9fdXNkX3Blcl9taWxsaW9uGAQgASgDSAOIAQESKwoecmVhc29uaW5nX25hbm9fdXNkX3Blcl9taWxsaW9uGAUgASgDSASIAQESFAoMcHJpY2Vfc291cmNlGAYgASgJQh0KG19pbnB1dF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIiCiBfY2FjaGVfcmVhZF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIjCiFfY2FjaGVfd3JpdGVfbmFub191c2RfcGVyX21pbGxpb25CHgocX291dHB1dF9uYW5vX3VzZF9wZXJfbWlsbGlvbkIhCh9fcmVhc29uaW5nX25hbm9fdXNkX3Blcl9taWxsaW9uIpsBChJDb3VudFRva2Vuc1JlcXVlc3QSMwoLYXR0cmlidXRpb24YASABKAsyFi5zbHVpY2UudjEuQXR0cmlidXRpb25CBrpIA8gBARIpCgZwcm9tcHQYAiABKAsyES5zbHVpY2UudjEuUHJvbXB0Qga6SAPIAQESJQoIaGFuZGxpbmcYAyABKAsyEy5zbHVpY2UudjEuSGFuZGxpbmcimQEKE0NvdW50VG9rZW5zUmVzcG9uc2USEgoKcmVxdWVzdF9pZBgBIAEoCRIUCgxpbnB1dF90b2tlbnMYAiABKA0SEQoJZXN0aW1hdGVkGAMgASgIEhAKCHByb3ZpZGVyGAQgASgJEg0KBW1vZGVsGAUgASgJEiQKCGF0dGVtcHRzGAYgAygLMhIuc2x1aWNlLnYxLkF0dGVtcHQqcQoITW9kYWxpdHkSGAoUTU9EQUxJVFlfVU5TUEVDSUZJRUQQABIRCg1NT0RBTElUWV9URVhUEAESEgoOTU9EQUxJVFlfSU1BR0UQAhISCg5NT0RBTElUWV9BVURJTxADEhAKDE1PREFMSVRZX1BERhAEMqcBCgxNb2RlbFNlcnZpY2USSQoKTGlzdE1vZGVscxIcLnNsdWljZS52MS5MaXN0TW9kZWxzUmVxdWVzdBodLnNsdWljZS52MS5MaXN0TW9kZWxzUmVzcG9uc2USTAoLQ291bnRUb2tlbnMSHS5zbHVpY2UudjEuQ291bnRUb2tlbnNSZXF1ZXN0Gh4uc2x1aWNlLnYxLkNvdW50VG9rZW5zUmVzcG9uc2ViBnByb3RvMw", [file_buf_validate_validate, file_sluice_v1_attempt, file_sluice_v1_attribution, file_sluice_v1_handling, file_sluice_v1_prompt]);
 
 /**
  * @generated from message sluice.v1.ListModelsRequest
@@ -274,6 +282,96 @@ export const ModelPriceSchema: GenMessage<ModelPrice> = /*@__PURE__*/
   messageDesc(file_sluice_v1_model_service, 4);
 
 /**
+ * @generated from message sluice.v1.CountTokensRequest
+ */
+export type CountTokensRequest = Message<"sluice.v1.CountTokensRequest"> & {
+  /**
+   * Who asks, and why. Required.
+   *
+   * @generated from field: sluice.v1.Attribution attribution = 1;
+   */
+  attribution?: Attribution | undefined;
+
+  /**
+   * What to count: the prompt as `Complete` would get it. What its model cannot
+   * do is an error here too. Required.
+   *
+   * @generated from field: sluice.v1.Prompt prompt = 2;
+   */
+  prompt?: Prompt | undefined;
+
+  /**
+   * How to treat the call. Unset means the defaults of each field; what is about
+   * streams has no effect.
+   *
+   * @generated from field: sluice.v1.Handling handling = 3;
+   */
+  handling?: Handling | undefined;
+};
+
+/**
+ * Describes the message sluice.v1.CountTokensRequest.
+ * Use `create(CountTokensRequestSchema)` to create a new message.
+ */
+export const CountTokensRequestSchema: GenMessage<CountTokensRequest> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_model_service, 5);
+
+/**
+ * @generated from message sluice.v1.CountTokensResponse
+ */
+export type CountTokensResponse = Message<"sluice.v1.CountTokensResponse"> & {
+  /**
+   * Minted by the gateway; the same as the `sluice-request-id` header.
+   *
+   * @generated from field: string request_id = 1;
+   */
+  requestId: string;
+
+  /**
+   * All tokens of the prompt: messages, tools and media.
+   *
+   * @generated from field: uint32 input_tokens = 2;
+   */
+  inputTokens: number;
+
+  /**
+   * The gateway counted, because the provider has no counter for the model: about
+   * right for text, and 1000 tokens for each picture, sound and document.
+   *
+   * @generated from field: bool estimated = 3;
+   */
+  estimated: boolean;
+
+  /**
+   * Name of the provider whose model it was counted for, as configured.
+   *
+   * @generated from field: string provider = 4;
+   */
+  provider: string;
+
+  /**
+   * That model, as it was asked for at the provider.
+   *
+   * @generated from field: string model = 5;
+   */
+  model: string;
+
+  /**
+   * Every attempt, in order. Empty where the gateway counted.
+   *
+   * @generated from field: repeated sluice.v1.Attempt attempts = 6;
+   */
+  attempts: Attempt[];
+};
+
+/**
+ * Describes the message sluice.v1.CountTokensResponse.
+ * Use `create(CountTokensResponseSchema)` to create a new message.
+ */
+export const CountTokensResponseSchema: GenMessage<CountTokensResponse> = /*@__PURE__*/
+  messageDesc(file_sluice_v1_model_service, 6);
+
+/**
  * Kinds of what models read and write.
  *
  * @generated from enum sluice.v1.Modality
@@ -347,6 +445,24 @@ export const ModelService: GenService<{
     methodKind: "unary";
     input: typeof ListModelsRequestSchema;
     output: typeof ListModelsResponseSchema;
+  },
+  /**
+   * Counts the tokens of a prompt as its model does, without asking the model to
+   * answer. Where the provider has a counter (Anthropic, also on Vertex AI;
+   * Gemini and Vertex AI; OpenAI's responses; Claude on Bedrock), it counts, and
+   * the prompt is sent to it. Elsewhere the gateway estimates, sends nothing
+   * anywhere, and says so in `estimated`.
+   *
+   * A counter that fails is a failed call, tried again and elsewhere like any
+   * other, never an estimate: a caller who needs the exact number must not get a
+   * guess because a key has expired.
+   *
+   * @generated from rpc sluice.v1.ModelService.CountTokens
+   */
+  countTokens: {
+    methodKind: "unary";
+    input: typeof CountTokensRequestSchema;
+    output: typeof CountTokensResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_sluice_v1_model_service, 0);

@@ -1,14 +1,15 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Call } from "../../domain/call.ts";
 import type { Clock } from "../../domain/clock.ts";
-import { ErrorReason } from "../../domain/contract.ts";
+import { type EmbeddingInput, ErrorReason, type Prompt } from "../../domain/contract.ts";
 import { GatewayError } from "../../domain/error.ts";
 import type { Secret } from "../../domain/secret.ts";
 import type { AttemptTarget, AttemptWatch } from "../../domain/watch.ts";
 import { FetchConnections, type FetchWatch } from "../../wire/fetch.ts";
 import type { ConnectionCounts, ConnectionOptions } from "../../wire/send.ts";
+import { noVectors } from "../unsupported.ts";
 import type { Upstream, UpstreamProvider } from "../upstream.ts";
-import type { ResponseLimits } from "../upstream-call.ts";
+import type { ResponseLimits } from "../upstream-request.ts";
 import { AiSdkCall } from "./call.ts";
 import { type EncodedCall, encode, optionsNameOf } from "./encode.ts";
 import { explain } from "./explain.ts";
@@ -99,11 +100,21 @@ export class AiSdkProvider implements UpstreamProvider<Encoded> {
     return this.#connections.counts();
   }
 
-  encode(call: Call, model: string): Encoded {
+  encode({ prompt }: Pick<Call, "prompt">, model: string): Encoded {
     const target = { provider: this.name, model };
     const found = this.#model(model);
-    const encoded = encode(call.prompt, target, found, this.#options.optionsName ?? optionsNameOf(found));
+    const encoded = encode(prompt, target, found, this.#options.optionsName ?? optionsNameOf(found));
     return { ...encoded, model: found };
+  }
+
+  /** Language models are all that is used of packages. */
+  embedder(_: EmbeddingInput, model: string): never {
+    throw noVectors({ provider: this.name, model });
+  }
+
+  /** Packages count nothing. */
+  counter(prompt: Prompt, model: string): undefined {
+    this.encode({ prompt }, model);
   }
 
   prepare(

@@ -1,4 +1,5 @@
 import type { Dialect } from "../dialect.ts";
+import { counterOf } from "./count.ts";
 import { AnthropicDecoder } from "./decode.ts";
 import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
@@ -13,6 +14,7 @@ function createAnthropic(quirks: Quirks): Dialect {
     encode: (prompt, target, delivery) => encode(prompt, target, delivery, quirks),
     createDecoder: (options) => new AnthropicDecoder(options),
     explain,
+    counter: counterOf(quirks),
   };
 }
 

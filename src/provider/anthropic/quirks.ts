@@ -4,6 +4,8 @@ import type { JsonRecord } from "../json.ts";
 /** How the platforms that serve Claude differ. Data, one row for each preset; the default is Anthropic's own. */
 export interface Quirks {
   readonly path: (model: string, delivery: Delivery) => string;
+  /** Where tokens are counted; the body names the model there. */
+  readonly countPath: string;
   readonly headers: Readonly<Record<string, string>>;
   /** Fields of every body beside those of the prompt. */
   readonly fields: (model: string) => JsonRecord;
@@ -17,6 +19,7 @@ export interface Quirks {
 
 export const defaultQuirks: Quirks = {
   path: () => "/v1/messages",
+  countPath: "/v1/messages/count_tokens",
   headers: { "anthropic-version": "2023-06-01" },
   fields: (model) => ({ model }),
   betas: "header",
@@ -32,6 +35,7 @@ export const quirksByPreset: Readonly<Record<string, Quirks>> = {
       const name = encodeURIComponent(model).replaceAll("%40", "@");
       return `/publishers/anthropic/models/${name}:${delivery === "stream" ? "streamRawPredict" : "rawPredict"}`;
     },
+    countPath: "/publishers/anthropic/models/count-tokens:rawPredict",
     headers: {},
     fields: () => ({ anthropic_version: "vertex-2023-10-16" }),
     betas: "body",

@@ -1,5 +1,7 @@
 import type { Dialect } from "../dialect.ts";
+import { counter } from "./count.ts";
 import { BedrockConverseDecoder } from "./decode.ts";
+import { embedder } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
 import { DIALECT } from "./wire-types.ts";
@@ -11,4 +13,6 @@ export const bedrockConverse: Dialect = {
   encode,
   createDecoder: (options) => new BedrockConverseDecoder(options),
   explain,
+  embedder,
+  counter,
 };

@@ -35,7 +35,7 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
 }
 
 /** A name alone, or with the collection that it is in, such as `tunedModels/…`. */
-function toPath(model: string, flavour: Flavour): string {
+export function toPath(model: string, flavour: Flavour): string {
   const collection = flavour.collections.find((name) => model.startsWith(`${name}/`));
   const name = collection === undefined ? model : model.slice(collection.length + 1);
   return `/${collection ?? flavour.models}/${encodeURIComponent(name)}`;

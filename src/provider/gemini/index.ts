@@ -1,5 +1,7 @@
 import type { Dialect } from "../dialect.ts";
+import { counterOf } from "./count.ts";
 import { GeminiDecoder } from "./decode.ts";
+import { embedderOf } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
 import { type Flavour, flavourByPreset, gemini } from "./quirks.ts";
@@ -13,6 +15,8 @@ function createGemini(flavour: Flavour): Dialect {
     encode: (prompt, target, delivery) => encode(prompt, target, delivery, flavour),
     createDecoder: (options) => new GeminiDecoder(options),
     explain,
+    embedder: embedderOf(flavour),
+    counter: counterOf(flavour),
   };
 }
 

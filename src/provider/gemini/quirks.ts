@@ -10,6 +10,10 @@ export interface Flavour {
   readonly mimeTypeRequired: boolean;
   /** Field for a file's name; the Gemini API refuses it, so that names stay here. */
   readonly filenameField: "displayName" | undefined;
+  /** How vectors are asked for: many at once, or by Vertex's ways. */
+  readonly embeddings: "batch" | "vertex";
+  /** What `countTokens` takes: a whole request inside of another, or some of its fields. */
+  readonly counts: "request" | "fields";
 }
 
 const FILES = "https://generativelanguage.googleapis.com/v1beta/files/";
@@ -20,6 +24,8 @@ export const gemini: Flavour = {
   fileUri: (id) => FILES + id.replace(/^files\//, ""),
   mimeTypeRequired: false,
   filenameField: undefined,
+  embeddings: "batch",
+  counts: "request",
 };
 
 /** Sources: both API references (`models.generateContent`; Vertex `projects.locations.publishers.models`), 2026-11. */
@@ -31,5 +37,7 @@ export const flavourByPreset: Readonly<Record<string, Flavour>> = {
     fileUri: undefined,
     mimeTypeRequired: true,
     filenameField: "displayName",
+    embeddings: "vertex",
+    counts: "fields",
   },
 };

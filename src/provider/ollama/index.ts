@@ -1,5 +1,6 @@
 import type { Dialect } from "../dialect.ts";
 import { DIALECT, OllamaDecoder } from "./decode.ts";
+import { embedder } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
 
@@ -10,4 +11,5 @@ export const ollama: Dialect = {
   encode,
   createDecoder: (options) => new OllamaDecoder(options),
   explain,
+  embedder,
 };

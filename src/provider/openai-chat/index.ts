@@ -1,21 +1,24 @@
 import type { Dialect } from "../dialect.ts";
 import { DIALECT, OpenAiChatDecoder } from "./decode.ts";
+import { embedderFor } from "./embed.ts";
 import { encode } from "./encode.ts";
 import { explain } from "./explain.ts";
 import { defaultQuirks, type Quirks, quirksByPreset } from "./quirks.ts";
 
 /** OpenAI's chat completions, as OpenAI and many others speak it. */
-function createOpenAiChat(quirks: Quirks): Dialect {
+function createOpenAiChat(quirks: Quirks, embedder: Dialect["embedder"]): Dialect {
   return {
     name: DIALECT,
     framing: "sse",
     encode: (prompt, target, delivery) => encode(prompt, target, delivery, quirks),
     createDecoder: (options) => new OpenAiChatDecoder(options),
     explain,
+    embedder,
   };
 }
 
 /** The dialect as a preset's servers speak it; without a preset, as the standard has it. */
 export function openAiChatFor(preset: string | undefined): Dialect {
-  return createOpenAiChat((preset === undefined ? undefined : quirksByPreset[preset]) ?? defaultQuirks);
+  const quirks = (preset === undefined ? undefined : quirksByPreset[preset]) ?? defaultQuirks;
+  return createOpenAiChat(quirks, embedderFor(preset));
 }

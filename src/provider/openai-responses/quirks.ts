@@ -19,6 +19,8 @@ export interface Quirks {
   readonly takesCacheMarks: (model: string) => boolean;
   /** Asks for log probabilities: an entry of `include`, or a field of the body. */
   readonly logprobs: { readonly include: string } | { readonly fields: JsonRecord };
+  /** The server counts a prompt's tokens. */
+  readonly counts: boolean;
 }
 
 /**
@@ -34,6 +36,7 @@ export const defaultQuirks: Quirks = {
   encryptsReasoning: (model) => !PLAIN_MODEL.test(model),
   takesCacheMarks: takesBreakpoints,
   logprobs: { include: "message.output_text.logprobs" },
+  counts: false,
 };
 
 /** OpenAI's wire has no sound: its content is text, pictures and files. */
@@ -41,7 +44,7 @@ const openai: Quirks = { ...defaultQuirks, unsupported: new Set(["audio"]) };
 
 /** Quirks by preset. Sources: each provider's API reference and the recorded exchanges, 2026-11. */
 export const quirksByPreset: Readonly<Record<string, Quirks>> = {
-  "openai-responses": openai,
+  "openai-responses": { ...openai, counts: true },
   "azure-openai-responses": { ...openai, stateName: "azure-openai-responses" },
   "xai-responses": {
     ...defaultQuirks,

@@ -2,7 +2,7 @@ import { createHash, createHmac } from "node:crypto";
 import { SignatureV4 } from "@smithy/signature-v4";
 import type { Clock } from "../../domain/clock.ts";
 import type { WireRequest } from "../../wire/send.ts";
-import type { Authorize } from "../upstream-call.ts";
+import type { Authorize } from "../upstream-request.ts";
 import type { AwsIdentity } from "./aws-credentials.ts";
 
 export interface AwsSigning {

@@ -4,7 +4,7 @@ import { ErrorReason } from "../../domain/contract.ts";
 import { GatewayError } from "../../domain/error.ts";
 import type { ConnectionOptions } from "../../wire/send.ts";
 import { asRecord, parseJson } from "../json.ts";
-import type { Authorize } from "../upstream-call.ts";
+import type { Authorize } from "../upstream-request.ts";
 import { type AccessToken, exchangeKey, readServiceAccount } from "./google-service-account.ts";
 
 export interface GoogleSigning extends Pick<ConnectionOptions, "connectTimeoutMs"> {

@@ -1,0 +1,1 @@
+export { openAiEmbedderFor as embedderFor } from "../openai-embed.ts";

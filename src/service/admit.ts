@@ -1,0 +1,139 @@
+import type { DescMethod } from "@bufbuild/protobuf";
+import type { CallBase } from "../domain/call.ts";
+import type { Clock } from "../domain/clock.ts";
+import { ErrorReason, type Handling, OnStreamFailure } from "../domain/contract.ts";
+import { GatewayError, toGatewayError } from "../domain/error.ts";
+import type { Delivery } from "../domain/event.ts";
+import type { Admission, Arrival, CallWatcher, Operation } from "../domain/watch.ts";
+import type { CallPlan } from "./call-plan.ts";
+import type { CallRequest, Calls } from "./calls.ts";
+import type { Caller, OnUnreadable, RpcContext } from "./context.ts";
+import { rejection } from "./rejection.ts";
+
+/** What is the same for all RPCs of a method. */
+interface Facts {
+  /** Fully qualified. */
+  readonly method: string;
+  readonly delivery: Delivery;
+  readonly operation: Operation;
+}
+
+/** A method by which calls come: how its requests are read. */
+export interface Rpc<R extends CallRequest, A extends object> extends Facts {
+  /** Throws a `GatewayError` for what is wrong with a request. */
+  check(request: R): void;
+  /** What a request asks for, checked or not. */
+  readonly asked: (request: R) => Asked<A>;
+}
+
+interface Asked<A> {
+  /** Empty where the request names none. */
+  readonly model: string;
+  /** Undefined for a request that lacks it, which `check` refuses. */
+  readonly what: A | undefined;
+}
+
+export interface AdmitOptions {
+  readonly calls: Calls;
+  /** The plan for a call that comes now. */
+  readonly plan: () => CallPlan;
+  readonly watcher: CallWatcher;
+  readonly clock: Clock;
+}
+
+/** A call that may run. `close` must be called, however it ends. */
+interface Admitted<A> {
+  readonly call: CallBase & A;
+  readonly plan: CallPlan;
+  readonly close: () => void;
+}
+
+/** Lets the requests of all methods in, in the one way there is: seen from here on, checked, opened, and watched. */
+export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitOptions) {
+  return <R extends CallRequest, A extends Omit<Admission, "attribution">>(
+    rpc: Rpc<R, A>,
+    request: R,
+    context: RpcContext,
+  ): Admitted<A> => {
+    const arrivedAt = clock.now();
+    const watch = watcher.arrived(toArrival(rpc, context));
+    try {
+      rpc.check(request);
+      const { what } = rpc.asked(request);
+      if (what === undefined) throw new GatewayError(ErrorReason.INTERNAL, "The request was not checked.");
+      const plan = currentPlan();
+      const { defaultDeadlineMs } = plan;
+      const opening = { delivery: rpc.delivery, arrivedAt, defaultDeadlineMs, watch };
+      const { call, close } = calls.open(request, what, opening, context);
+      plan.enter();
+      watch.admitted(call);
+      return {
+        call,
+        plan,
+        close() {
+          close();
+          plan.leave();
+        },
+      };
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      const { attribution } = request;
+      watch.ended(rejection(error, { attribution, model: rpc.asked(request).model }, clock.now() - arrivedAt));
+      throw error;
+    }
+  };
+}
+
+/** Reports requests that never reached their service, because they are none. */
+export function reportUnreadable({ watcher }: Pick<AdmitOptions, "watcher">, operations: Operations): OnUnreadable {
+  return (method, caller, error) => {
+    watcher.arrived(toArrival(factsOf(method, operations), caller)).ended(rejection(error, undefined, 0));
+  };
+}
+
+/** What the methods of a service do, by their names. */
+export type Operations = Readonly<Record<string, Operation>>;
+
+export function factsOf(method: DescMethod, operations: Operations): Facts {
+  return {
+    method: `${method.parent.typeName}/${method.name}`,
+    delivery: method.methodKind === "unary" ? "unary" : "stream",
+    operation: operations[method.name] ?? "chat",
+  };
+}
+
+function toArrival({ method, delivery, operation }: Facts, caller: Caller): Arrival {
+  return {
+    requestId: caller.requestId,
+    system: caller.system,
+    method,
+    delivery,
+    operation,
+    traceparent: caller.header("traceparent"),
+    tracestate: caller.header("tracestate"),
+  };
+}
+
+/** A field of the contract whose behaviour does not exist yet. */
+export function notImplementedYet(field: string): GatewayError {
+  return new GatewayError(ErrorReason.NOT_IMPLEMENTED, `${field}: this version does not do this yet; leave it unset.`, {
+    violations: [{ field, description: "not implemented" }],
+  });
+}
+
+/** Throws `NOT_IMPLEMENTED` for what is asked of a call that does not exist yet: refused, never ignored. */
+export function checkHandling(handling: Handling | undefined): void {
+  if (handling === undefined) return;
+  for (const { field, asked } of notImplemented) if (asked(handling)) throw notImplementedYet(field);
+}
+
+const notImplemented: readonly { field: string; asked: (handling: Handling) => boolean }[] = [
+  { field: "handling.idempotency_key", asked: ({ idempotencyKey }) => idempotencyKey !== "" },
+  {
+    field: "handling.on_stream_failure",
+    asked: ({ onStreamFailure }) => onStreamFailure === OnStreamFailure.CONTINUE,
+  },
+  { field: "handling.priority", asked: ({ priority }) => priority !== 0 },
+  { field: "handling.resumable", asked: ({ resumable }) => resumable },
+  { field: "handling.routing", asked: ({ routing }) => routing !== undefined },
+];
