@@ -18,27 +18,26 @@ interface OpenBlock {
 }
 
 function toPart(block: OpenBlock): Part {
-  const text = block.pieces.join("");
-  const base = {
-    $typeName: "sluice.v1.Part" as const,
-    citations: block.citations,
-    ...(block.providerState === undefined ? {} : { providerState: block.providerState }),
-  };
-  switch (block.kind.case) {
+  const { citations, providerState } = block;
+  const part: Part = { $typeName: "sluice.v1.Part", content: toContent(block), citations };
+  if (providerState !== undefined) part.providerState = providerState;
+  return part;
+}
+
+function toContent({ kind, pieces }: OpenBlock): Part["content"] {
+  const text = pieces.length === 1 ? (pieces[0] ?? "") : pieces.join("");
+  switch (kind.case) {
     case "text":
-      return { ...base, content: { case: "text", value: text } };
+      return { case: "text", value: text };
     case "reasoning":
-      return { ...base, content: { case: "reasoning", value: { $typeName: "sluice.v1.Reasoning", text } } };
+      return { case: "reasoning", value: { $typeName: "sluice.v1.Reasoning", text } };
     case "toolCall": {
-      const { callId, name } = block.kind.value;
-      return {
-        ...base,
-        content: { case: "toolCall", value: { $typeName: "sluice.v1.ToolCall", callId, name, argumentsJson: text } },
-      };
+      const { callId, name } = kind.value;
+      return { case: "toolCall", value: { $typeName: "sluice.v1.ToolCall", callId, name, argumentsJson: text } };
     }
     case "image":
     case "audio":
-      return { ...base, content: block.kind };
+      return kind;
   }
 }
 
@@ -61,25 +60,33 @@ export async function collect({ first, rest }: Answer): Promise<CompleteResponse
   if (end === undefined) {
     throw new GatewayError(ErrorReason.UPSTREAM_TRUNCATED, "The answer ended before it was complete. Try again.");
   }
-  const { requestId, finishReason, providerFinishReason, usage, cost, provider, model, providerResponseId } = end;
-  const { attempts, providerMetadata } = end;
-  return {
+  return toResponse(start, end, Array.from(blocks.values(), toPart), logprobs);
+}
+
+/** Assigned one by one: every whole answer is one, and spreading objects of one field each costs ten times more. */
+function toResponse(
+  start: StreamStart | undefined,
+  end: StreamEnd,
+  parts: Part[],
+  logprobs: TokenLogprob[],
+): CompleteResponse {
+  const response: CompleteResponse = {
     $typeName: "sluice.v1.CompleteResponse",
-    requestId,
-    // Blocks open in the order of their index.
-    parts: Array.from(blocks.values(), toPart),
-    finishReason,
-    providerFinishReason,
-    provider,
-    model,
-    providerResponseId,
-    attempts,
+    requestId: end.requestId,
+    parts,
+    finishReason: end.finishReason,
+    providerFinishReason: end.providerFinishReason,
+    provider: end.provider,
+    model: end.model,
+    providerResponseId: end.providerResponseId,
+    attempts: end.attempts,
     logprobs,
-    ...(usage === undefined ? undefined : { usage }),
-    ...(cost === undefined ? undefined : { cost }),
-    ...(providerMetadata === undefined ? undefined : { providerMetadata }),
-    ...(start?.routing === undefined ? undefined : { routing: start.routing }),
   };
+  if (end.usage !== undefined) response.usage = end.usage;
+  if (end.cost !== undefined) response.cost = end.cost;
+  if (end.providerMetadata !== undefined) response.providerMetadata = end.providerMetadata;
+  if (start?.routing !== undefined) response.routing = start.routing;
+  return response;
 }
 
 function fold(event: ChatEvent, blocks: Map<number, OpenBlock>, logprobs: TokenLogprob[]): void {
@@ -93,7 +100,7 @@ function fold(event: ChatEvent, blocks: Map<number, OpenBlock>, logprobs: TokenL
     case "blockDelta": {
       const block = blocks.get(event.value.index ?? 0);
       block?.pieces.push(event.value.text);
-      block?.citations.push(...event.value.citations);
+      for (const citation of event.value.citations) block?.citations.push(citation);
       for (const logprob of event.value.logprobs) logprobs.push(logprob);
       return;
     }

@@ -145,10 +145,10 @@ export function writeAttempt({ waits, attempts }: CallBase, ended: EndedAttempt)
     errorReason: reason,
     upstreamStatus: upstream.head?.status ?? 0,
     latency: toDuration(endedAt - startedAt),
-    ...(firstTokenAt === undefined ? {} : { timeToFirstToken: toDuration(firstTokenAt - startedAt) }),
-    ...(usage === undefined ? {} : { usage }),
-    ...(cost === undefined ? {} : { cost }),
   };
+  if (firstTokenAt !== undefined) attempt.timeToFirstToken = toDuration(firstTokenAt - startedAt);
+  if (usage !== undefined) attempt.usage = usage;
+  if (cost !== undefined) attempt.cost = cost;
   attempts.push(attempt);
   ended.watch.ended({ attempt, error, servedModel, responseId, finishReason });
   return attempt;

@@ -49,6 +49,7 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
   readonly #connections: Connections;
   readonly #basePath: string;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #allHeaders = new WeakMap<EncodedRequest["headers"], Readonly<Record<string, string>>>();
 
   constructor(options: ProviderOptions) {
     const url = new URL(options.baseUrl);
@@ -139,11 +140,23 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
       connections: this.#connections,
       request: {
         path: this.#basePath + this.#path(encoded, model),
-        headers: { ...encoded.headers, ...(propagatesTrace ? watch.headers : {}), ...this.#headers },
+        headers: propagatesTrace
+          ? { ...this.#withOwnHeaders(encoded.headers), ...watch.headers }
+          : this.#withOwnHeaders(encoded.headers),
         body: encoded.body,
       },
       conceal: this.#conceal,
     };
+  }
+
+  /** A dialect's headers are the same object for all requests of a kind. */
+  #withOwnHeaders(given: EncodedRequest["headers"]): Readonly<Record<string, string>> {
+    let headers = this.#allHeaders.get(given);
+    if (headers === undefined) {
+      headers = { ...given, ...this.#headers };
+      this.#allHeaders.set(given, headers);
+    }
+    return headers;
   }
 
   readonly #conceal = (text: string): string => {

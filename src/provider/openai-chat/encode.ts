@@ -13,6 +13,11 @@ import type { WireRequestBody } from "./wire-types.ts";
 /** What `provider_options` may not set: the contract says it, or the answer could not be told in its terms. */
 const RESERVED = new Set(["model", "messages", "stream", "stream_options", "n", "functions", "function_call"]);
 
+const HEADERS: Readonly<Record<Delivery, Readonly<Record<string, string>>>> = {
+  stream: { "content-type": "application/json", accept: "text/event-stream" },
+  unary: { "content-type": "application/json", accept: "application/json" },
+};
+
 /** Writes a prompt as the body of a chat completion. */
 export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery, quirks: Quirks): EncodedRequest {
   const has = (feature: Feature, field: string = feature): void => {
@@ -70,10 +75,7 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
   if (options !== undefined) addOptions(body, options, RESERVED, target);
   return {
     path: "/chat/completions",
-    headers: {
-      "content-type": "application/json",
-      accept: delivery === "stream" ? "text/event-stream" : "application/json",
-    },
+    headers: HEADERS[delivery],
     body: JSON.stringify(body),
   };
 }
