@@ -21,7 +21,7 @@ export const fullPlan: Plan = {
   rounds: 11,
   unaryMs: 600,
   streamMs: 600,
-  warmUpMs: 2000,
+  warmUpMs: 6000,
   idle: { rounds: 4, streams: 1000, settleMs: 1200 },
   dialects: { rounds: 42, streams: 60, warmUpStreams: 300 },
 };

@@ -19,6 +19,8 @@ export const SERVICE = "sluice";
 /** Where lines go. */
 export interface LogDestination {
   write(line: string): void;
+  /** The line is asked for once it is written, so that those of the same moment are made together. */
+  writeLater?(toLine: () => string): void;
 }
 
 /** JSON lines. */

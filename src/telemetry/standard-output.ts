@@ -7,11 +7,16 @@ const WRITE_DELAY_MS = 10;
 /** Above this many characters nothing waits any longer. */
 const WRITE_ABOVE_CHARS = 64 * 1024;
 
+/** Lines that may wait to be made. */
+const MAX_LATER = 512;
+
 /** Beyond this many characters that a full reader does not take, the oldest lines are dropped. */
 const MAX_WAITING_CHARS = 1024 * 1024;
 
 export interface StandardOutput {
   write(line: string): void;
+  /** The line is asked for when it is written. */
+  writeLater(toLine: () => string): void;
   /** Writes now what waits. */
   flush(): void;
 }
@@ -23,6 +28,8 @@ export interface StandardOutput {
 export function openStandardOutput(): StandardOutput {
   /** Lines that are no bytes yet, and bytes that the reader has not taken yet; these go first. */
   let lines = "";
+  /** Lines that are not made yet; they come after the others. */
+  let later: (() => string)[] = [];
   let bytes: Buffer = NOTHING;
   let scheduled = false;
   let closed = false;
@@ -30,6 +37,7 @@ export function openStandardOutput(): StandardOutput {
   function flush(): void {
     scheduled = false;
     if (closed) return;
+    gather();
     try {
       while (bytes.length > 0 || lines !== "") {
         if (bytes.length === 0) {
@@ -51,6 +59,19 @@ export function openStandardOutput(): StandardOutput {
     }
   }
 
+  function gather(): void {
+    if (later.length === 0) return;
+    for (const toLine of later) {
+      try {
+        lines += toLine();
+      } catch (error) {
+        // A defect, which must cost no more than the line.
+        lines += `${JSON.stringify({ level: "error", msg: "a line could not be made", error: String(error) })}\n`;
+      }
+    }
+    later = [];
+  }
+
   function schedule(): void {
     if (scheduled) return;
     scheduled = true;
@@ -60,8 +81,14 @@ export function openStandardOutput(): StandardOutput {
   process.on("exit", flush);
   return {
     flush,
+    writeLater(toLine) {
+      if (closed) return;
+      if (later.push(toLine) >= MAX_LATER) gather();
+      schedule();
+    },
     write(line) {
       if (closed) return;
+      gather();
       lines += line;
       if (lines.length > WRITE_ABOVE_CHARS && bytes.length === 0) flush();
       else schedule();
