@@ -19,6 +19,7 @@ import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { observe, observeWhole } from "./pipeline/observe.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
+import { withOwnTimeouts } from "./pipeline/timeouts.ts";
 import type { Prices } from "./prices.ts";
 import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
 import { Provider } from "./provider/provider.ts";
@@ -87,12 +88,15 @@ export class Assembly implements CallPlan {
       hedging: toHedging(models, accounts, clock),
       retry: settings.retry,
       accounts,
-      timeouts: {
-        headersMs: settings.headersTimeoutMs,
-        firstTokenMs: settings.firstTokenTimeoutMs,
-        idleMs: settings.idleTimeoutMs,
-        attemptMs: settings.attemptTimeoutMs,
-      },
+      timeouts: withOwnTimeouts(
+        {
+          headersMs: settings.headersTimeoutMs,
+          firstTokenMs: settings.firstTokenTimeoutMs,
+          idleMs: settings.idleTimeoutMs,
+          attemptMs: settings.attemptTimeoutMs,
+        },
+        providers,
+      ),
     };
     const observed = observe(clock);
     const routed = route(routes);
@@ -141,7 +145,7 @@ function make(given: ProviderSettings, plan: Plan, clock: Clock, previous?: Made
   const { settings, prices } = plan;
   const { name, key, aiSdk, baseUrl, headers, maxConnections } = given;
   const options = {
-    connectTimeoutMs: settings.connectTimeoutMs,
+    connectTimeoutMs: given.timeouts?.connectMs ?? settings.connectTimeoutMs,
     limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
     catalogueProvider: prices.catalogueProviders.get(name),
   };

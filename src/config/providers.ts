@@ -6,6 +6,7 @@ import { checkHeaders } from "./headers.ts";
 import type { Config } from "./load.ts";
 import type { Problem, Report } from "./problem.ts";
 import { type Environment, resolveSecret } from "./secrets.ts";
+import { type ProviderTimeouts, toProviderTimeouts } from "./timeouts.ts";
 
 /** What the configuration must know of the table of known providers. */
 interface KnownPreset {
@@ -42,6 +43,8 @@ export interface ProviderSettings {
   readonly google?: GoogleSettings;
   /** A package speaks its wire, instead of a preset or a dialect. */
   readonly aiSdk?: AiSdkSettings;
+  /** Waits that differ from those for all providers, ms. */
+  readonly timeouts?: ProviderTimeouts;
 }
 
 const DEFAULT_MAX_CONNECTIONS = 256;
@@ -110,6 +113,7 @@ export function toProviderSettings(
         maxConnections: given.maxConnections || DEFAULT_MAX_CONNECTIONS,
         propagatesTrace: given.propagateTrace,
         aws: ofAws && key === undefined ? toAwsSettings(given.aws, region ?? "", environment) : undefined,
+        ...toProviderTimeouts(given),
         ...(ofGoogle && key === undefined ? { google: toGoogleSettings(given.google, environment) } : {}),
       },
     ];
@@ -156,6 +160,7 @@ function toPackaged(
       propagatesTrace: given.propagateTrace,
       aws: undefined,
       aiSdk: settings,
+      ...toProviderTimeouts(given),
     },
   ];
 }
@@ -229,8 +234,7 @@ function baseUrlOf(
   }
   if (preset?.baseUrlVariable === undefined) return undefined;
   const [variable, suffix] = preset.baseUrlVariable;
-  const base = environment[variable];
-  return base ? base.replace(/\/+$/, "") + suffix : undefined;
+  return environment[variable] ? environment[variable].replace(/\/+$/, "") + suffix : undefined;
 }
 
 /** Checks that every target's provider exists. */
@@ -238,12 +242,9 @@ export function checkModels(config: Config, providerNames: ReadonlySet<string>, 
   for (const [alias, { targets }] of Object.entries(config.models)) {
     for (const [at, target] of targets.entries()) {
       const provider = target.slice(0, target.indexOf("/"));
-      if (!providerNames.has(provider)) {
-        problems.push({
-          path: `models.${alias}.targets[${at}]`,
-          message: `no provider ${JSON.stringify(provider)} is configured`,
-        });
-      }
+      if (providerNames.has(provider)) continue;
+      const message = `no provider ${JSON.stringify(provider)} is configured`;
+      problems.push({ path: `models.${alias}.targets[${at}]`, message });
     }
   }
 }

@@ -11,7 +11,7 @@ import { AttemptHealth } from "./attempt-health.ts";
 import { AttemptRecord } from "./attempt-record.ts";
 import type { TargetHealth } from "./health.ts";
 import type { RoutedCall } from "./stages.ts";
-import { type AttemptTimeouts, applyHandling } from "./timeouts.ts";
+import { type AttemptTimeouts, applyHandling, type Timeouts, timeoutsOf } from "./timeouts.ts";
 import { describeFailure } from "./tries.ts";
 import { Watchdog } from "./watchdog.ts";
 
@@ -19,7 +19,7 @@ import { Watchdog } from "./watchdog.ts";
 export interface AttemptParts {
   readonly clock: Clock;
   readonly accounts: Accounts;
-  readonly timeouts: AttemptTimeouts;
+  readonly timeouts: Timeouts;
 }
 
 /** A request to one target that is written and may be sent. */
@@ -62,8 +62,8 @@ export class AttemptRun implements Rest {
     this.target = target;
     this.#call = call;
     this.#clock = clock;
-    this.#usual = timeouts;
-    this.#timeouts = applyHandling(timeouts, call.handling);
+    this.#usual = timeoutsOf(timeouts, target);
+    this.#timeouts = applyHandling(this.#usual, call.handling);
     this.#startedAt = clock.now();
     this.#wholeBy = this.#startedAt + this.#timeouts.attemptMs;
     // A whole answer's head comes when the model is done, so only the attempt as a whole bounds it.

@@ -6,7 +6,7 @@ import type { WholeAnswer } from "../provider/dialect.ts";
 import type { SendWhole, Target } from "../provider/upstream.ts";
 import type { Account, Billing } from "./account.ts";
 import { writeAttempt } from "./attempt-record.ts";
-import { type AttemptTimeouts, applyHandling } from "./timeouts.ts";
+import { applyHandling, type Timeouts, timeoutsOf } from "./timeouts.ts";
 
 /** A request whose answer is read whole, and what it comes to. */
 export interface WholeRequest<R> {
@@ -21,7 +21,7 @@ export interface WholeRequest<R> {
 /** What requests need besides their call. */
 export interface RequestParts {
   readonly clock: Clock;
-  readonly timeouts: AttemptTimeouts;
+  readonly timeouts: Timeouts;
 }
 
 /** What a request brought, and its record. */
@@ -44,7 +44,7 @@ export async function runRequest<R>(
   const startedAt = clock.now();
   const watch = call.watch.attempt(provider.describe(model));
   const upstream = request.send(watch);
-  const { attemptMs } = applyHandling(timeouts, call.handling);
+  const { attemptMs } = applyHandling(timeoutsOf(timeouts, target), call.handling);
   const timer = clock.schedule(attemptMs, () => upstream.abort(silent(target, attemptMs)));
   const onAbort = (): void => upstream.abort(toGatewayError(call.signal.reason));
   call.signal.addEventListener("abort", onAbort, { once: true });

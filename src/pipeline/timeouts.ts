@@ -1,5 +1,6 @@
 import type { Handling } from "../domain/contract.ts";
 import { toMs } from "../domain/duration.ts";
+import type { Target } from "../provider/upstream.ts";
 
 /** Longest waits, ms. A call may choose its own; its deadline bounds them all. */
 export interface AttemptTimeouts {
@@ -7,6 +8,38 @@ export interface AttemptTimeouts {
   readonly firstTokenMs: number;
   readonly idleMs: number;
   readonly attemptMs: number;
+}
+
+/** Waits of all providers, and of those that have their own. */
+export interface Timeouts extends AttemptTimeouts {
+  readonly byProvider?: ReadonlyMap<string, AttemptTimeouts>;
+}
+
+interface OwnTimeouts {
+  readonly name: string;
+  readonly timeouts?: { readonly [K in keyof AttemptTimeouts]: number | undefined };
+}
+
+/** Puts what some providers have of their own beside what is usual. */
+export function withOwnTimeouts(usual: AttemptTimeouts, providers: readonly OwnTimeouts[]): Timeouts {
+  const own = providers.flatMap(({ name, timeouts }): [string, AttemptTimeouts][] => {
+    if (timeouts === undefined) return [];
+    const { headersMs, firstTokenMs, idleMs, attemptMs } = timeouts;
+    const all = {
+      // Some servers send the head with the first token: who waits longer for the one waits for the other.
+      headersMs: headersMs ?? firstTokenMs ?? usual.headersMs,
+      firstTokenMs: firstTokenMs ?? usual.firstTokenMs,
+      idleMs: idleMs ?? usual.idleMs,
+      attemptMs: attemptMs ?? usual.attemptMs,
+    };
+    return [[name, all]];
+  });
+  return { ...usual, byProvider: new Map(own) };
+}
+
+/** What is usual for a target. */
+export function timeoutsOf(timeouts: Timeouts, { provider }: Target): AttemptTimeouts {
+  return timeouts.byProvider?.get(provider.name) ?? timeouts;
 }
 
 /** What a call chose goes before what is usual. */

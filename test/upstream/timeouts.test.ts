@@ -130,3 +130,20 @@ describe.each(["client", "connectClient"] as Door[])("a call that waits for a co
     expect(simulator.openSockets).toBe(1);
   });
 });
+
+test("a provider's own timeouts go before the usual ones, and a call's before both", async () => {
+  const simulator = await simulate();
+  const gateway = await serve({
+    providers: { house: { base_url: simulator.url, timeouts: { first_token: "0.1s", attempt: "0.1s" } } },
+    models: { both: ["house/fault.no-response", "house/text:tokens=3"] },
+    limits: { first_token_timeout: "30s", attempt_timeout: "30s" },
+  });
+  const deliveries = ["unary", "stream"] as const;
+  for (const delivery of deliveries) {
+    const { code, attempts } = await run(gateway, delivery, "both");
+    expect([code, attempts[0]]).toEqual(["OK", "house/fault.no-response FAILED UPSTREAM_TIMEOUT 0"]);
+  }
+  const patient = { attemptTimeout: { seconds: 9n, nanos: 0 }, firstTokenTimeout: { seconds: 9n, nanos: 0 } };
+  const slow = await run(gateway, "stream", "house/text:tokens=3:ttft=300ms", { handling: patient });
+  expect(slow.code).toBe("OK");
+});
