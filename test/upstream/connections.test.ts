@@ -2,14 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { PLAIN } from "./fault-table.ts";
 import { answerWith, forwardTo } from "./raw.ts";
-import { run, serve, simulate } from "./support.ts";
+import { PATIENT_LIMITS, run, serve, simulate } from "./support.ts";
 
 const soon = { timeout: 2000, interval: 5 };
 
 async function counted(more: Readonly<Record<string, unknown>> = {}) {
   const simulator = await simulate();
   const counter = await forwardTo(simulator.port);
-  const gateway = await serve({ providers: { house: { base_url: `http://127.0.0.1:${counter.port}/v1`, ...more } } });
+  const house = { base_url: `http://127.0.0.1:${counter.port}/v1`, ...more };
+  const gateway = await serve({ providers: { house }, limits: PATIENT_LIMITS });
   return { simulator, counter, gateway };
 }
 

@@ -1,7 +1,7 @@
 /** A second target is asked where the first one has nothing to show: whoever speaks first answers. */
 import { beforeEach, describe, expect, test } from "vitest";
 import type { Simulator } from "../../src/simulator/server.ts";
-import { callLines, type Delivery, QUICK_LIMITS, run, serve, simulate } from "./support.ts";
+import { callLines, type Delivery, PATIENT_LIMITS, QUICK_LIMITS, run, serve, simulate } from "./support.ts";
 
 let simulator: Simulator;
 
@@ -16,7 +16,7 @@ const deliveries: Delivery[] = ["unary", "stream"];
 const hedged = (targets: readonly string[], hedge: object = { after: "0.05s" }) => ({
   providers: { house: simulator.url },
   models: { both: { targets: targets.map((model) => `house/${model}`), hedge } },
-  limits: { headers_timeout: "9s", first_token_timeout: "9s", attempt_timeout: "9s" },
+  limits: PATIENT_LIMITS,
 });
 
 describe.each(deliveries)("%s", (delivery) => {

@@ -4,7 +4,7 @@ import { OnStreamFailure } from "../../src/domain/contract.ts";
 import type { Simulator } from "../../src/simulator/server.ts";
 import { ask, type TestGateway } from "../support/gateway.ts";
 import { PLAIN } from "./fault-table.ts";
-import { serve, simulate } from "./support.ts";
+import { PATIENT_LIMITS, serve, simulate } from "./support.ts";
 
 let simulator: Simulator;
 
@@ -38,6 +38,7 @@ async function follow(gateway: TestGateway, model: string, onStreamFailure: OnSt
 test("answers whole from the next target, after a restart", async () => {
   const gateway = await serve({
     providers: { house: simulator.url },
+    limits: PATIENT_LIMITS,
     models: { both: [`house/${CUT}`, "house/flaky:fail=0"] },
   });
   const { code, text, cases } = await follow(gateway, "both");
@@ -46,7 +47,7 @@ test("answers whole from the next target, after a restart", async () => {
 });
 
 test("begins anew on the same target where there is no other, and fails after the last attempt", async () => {
-  const gateway = await serve({ providers: { house: simulator.url } });
+  const gateway = await serve({ providers: { house: simulator.url }, limits: PATIENT_LIMITS });
   const { code, cases } = await follow(gateway, `house/${CUT}`);
   expect([code, cases.filter((one) => one === "restart").length, simulator.calls.length]).toEqual(["14", 2, 3]);
 });
@@ -54,6 +55,7 @@ test("begins anew on the same target where there is no other, and fails after th
 test("does not begin anew for a call that does not want it", async () => {
   const gateway = await serve({
     providers: { house: simulator.url },
+    limits: PATIENT_LIMITS,
     models: { both: [`house/${CUT}`, "house/flaky:fail=0"] },
   });
   const { code, cases } = await follow(gateway, "both", OnStreamFailure.FAIL);

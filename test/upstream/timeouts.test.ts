@@ -2,7 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { type Clock, systemClock } from "../../src/domain/clock.ts";
 import { PLAIN } from "./fault-table.ts";
-import { callLines, type Door, run, serve, simulate } from "./support.ts";
+import { callLines, type Door, PATIENT_LIMITS, run, serve, simulate } from "./support.ts";
 
 const quick = { seconds: 0n, nanos: 100_000_000 };
 /** The configuration's own timeouts are their defaults: half a minute and more. */
@@ -124,7 +124,10 @@ describe.each(["client", "connectClient"] as Door[])("a call that waits for a co
 
   test("is answered once the connection is free", async () => {
     const simulator = await simulate();
-    const gateway = await serve({ providers: { house: { base_url: simulator.url, max_connections: 1 } } });
+    const gateway = await serve({
+      providers: { house: { base_url: simulator.url, max_connections: 1 } },
+      limits: PATIENT_LIMITS,
+    });
     const calls = [1, 2, 3].map(() => run(gateway, "stream", "house/text:tokens=10:ttft=20ms", { door }));
     expect((await Promise.all(calls)).map(({ text }) => text)).toEqual([PLAIN, PLAIN, PLAIN]);
     expect(simulator.openSockets).toBe(1);
