@@ -17,6 +17,8 @@ import { createGatewayService, gatewayOperations } from "./service/gateway-servi
 import { createHealthService, HealthState } from "./service/health.ts";
 import { createModelService, modelOperations } from "./service/model-service.ts";
 import { createReflectionServices } from "./service/reflection.ts";
+import { Resuming } from "./service/resume.ts";
+import { createMemoryResumeStore } from "./service/resume-store.ts";
 import { warmUp } from "./service/warm-up.ts";
 import type { Log, LogDestination } from "./telemetry/log.ts";
 import type { TlsFiles } from "./transport/address.ts";
@@ -46,6 +48,7 @@ const FIXED_SETTINGS = [
   "maxMessageBytes",
   "maxStreamsPerConnection",
   "maxHeaderBytes",
+  "resume",
   "cohorts",
   "maxFeatures",
   "maxLabelValues",
@@ -90,6 +93,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   let current: Plan = options;
   let assembly = new Assembly(options, clock, random);
   const calls = new Calls(clock);
+  const resuming = new Resuming(createMemoryResumeStore(), settings.resume, clock);
   const observing = await openObserving({
     ...options,
     catalogue: () => current.prices.catalogue,
@@ -100,7 +104,11 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const admitting = { calls, plan: () => assembly, clock, watcher };
   const models = createModelService({ ...admitting, directory: () => assembly.directory });
   const own = [
-    bind(GatewayService, createGatewayService(admitting), reportUnreadable(admitting, gatewayOperations)),
+    bind(
+      GatewayService,
+      createGatewayService({ ...admitting, resuming }),
+      reportUnreadable(admitting, gatewayOperations),
+    ),
     bind(EmbeddingService, createEmbeddingService(admitting), reportUnreadable(admitting, embeddingOperations)),
     bind(ModelService, models, reportUnreadable(admitting, modelOperations)),
   ];
@@ -135,6 +143,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   async function stop(drainMs: number): Promise<void> {
     health.stopServing();
     const drained = Promise.all(doors.map((door) => door.drain()));
+    resuming.drain();
     const hurried = new Promise<void>((resolve) => {
       hurry = resolve;
     });

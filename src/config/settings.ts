@@ -27,6 +27,8 @@ export interface Settings {
   readonly idleTimeoutMs: number;
   readonly attemptTimeoutMs: number;
   readonly drainTimeoutMs: number;
+  /** Streams that outlive their connections: how long, and most bytes of one and of all. */
+  readonly resume: { readonly graceMs: number; readonly maxBytesPerStream: number; readonly maxBytes: number };
   readonly cohorts: readonly string[];
   readonly maxFeatures: number;
   readonly maxLabelValues: number;
@@ -76,6 +78,11 @@ export function toSettings(config: Config, flags: Flags): Settings {
     idleTimeoutMs: ms(limits?.idleTimeout, 30_000),
     attemptTimeoutMs: ms(limits?.attemptTimeout, 600_000),
     drainTimeoutMs: ms(limits?.drainTimeout, 30_000),
+    resume: {
+      graceMs: ms(limits?.resumeGrace, 30_000),
+      maxBytesPerStream: limits?.maxResumeBytesPerStream || MIB,
+      maxBytes: limits?.maxResumeBytes || 64 * MIB,
+    },
     cohorts: telemetry?.cohorts ?? [],
     maxFeatures: telemetry?.maxFeatures || 100,
     maxLabelValues: telemetry?.maxLabelValues || 100,

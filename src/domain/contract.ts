@@ -38,6 +38,7 @@ export {
   type CompleteResponse,
   CompleteResponseSchema,
   GatewayService,
+  type Resume,
   type StreamEnd,
   type StreamRequest,
   StreamRequestSchema,

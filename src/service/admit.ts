@@ -4,10 +4,10 @@ import type { Clock } from "../domain/clock.ts";
 import { ErrorReason, type Handling, OnStreamFailure } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
-import type { Admission, Arrival, CallWatcher, Operation } from "../domain/watch.ts";
+import type { Admission, Arrival, CallEnd, CallWatcher, Operation } from "../domain/watch.ts";
 import type { CallPlan } from "./call-plan.ts";
 import type { CallRequest, Calls } from "./calls.ts";
-import type { Caller, OnUnreadable, RpcContext } from "./context.ts";
+import type { Caller, CallOwner, OnUnreadable, RpcContext } from "./context.ts";
 import { rejection } from "./rejection.ts";
 
 /** What is the same for all RPCs of a method. */
@@ -48,12 +48,16 @@ interface Admitted<A> {
   readonly close: () => void;
 }
 
-/** Lets the requests of all methods in, in the one way there is: seen from here on, checked, opened, and watched. */
+/**
+ * Lets the requests of all methods in, in the one way there is: seen from here on, checked, opened, and watched. The
+ * call is made for `owner`: the RPC, unless it is to outlive that.
+ */
 export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitOptions) {
   return <R extends CallRequest, A extends Omit<Admission, "attribution">>(
     rpc: Rpc<R, A>,
     request: R,
     context: RpcContext,
+    owner: CallOwner = context,
   ): Admitted<A> => {
     const arrivedAt = clock.now();
     const watch = watcher.arrived(toArrival(rpc, context));
@@ -64,7 +68,7 @@ export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitO
       const plan = currentPlan();
       const { defaultDeadlineMs } = plan;
       const opening = { delivery: rpc.delivery, arrivedAt, defaultDeadlineMs, watch };
-      const { call, close } = calls.open(request, what, opening, context);
+      const { call, close } = calls.open(request, what, opening, owner);
       plan.enter();
       watch.admitted(call);
       return {
@@ -77,11 +81,31 @@ export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitO
       };
     } catch (thrown) {
       const error = toGatewayError(thrown);
-      const { attribution } = request;
-      watch.ended(rejection(error, { attribution, model: rpc.asked(request).model }, clock.now() - arrivedAt));
+      watch.ended(toRejection(rpc, request, error, clock.now() - arrivedAt));
       throw error;
     }
   };
+}
+
+/** Reports a request that asked for no call of its own, and was refused. */
+export function reportRefused<R extends CallRequest, A extends object>(
+  { watcher }: Pick<AdmitOptions, "watcher">,
+  rpc: Rpc<R, A>,
+  request: R,
+  context: RpcContext,
+  error: GatewayError,
+  latencyMs: number,
+): void {
+  watcher.arrived(toArrival(rpc, context)).ended(toRejection(rpc, request, error, latencyMs));
+}
+
+function toRejection<R extends CallRequest, A extends object>(
+  rpc: Rpc<R, A>,
+  request: R,
+  error: GatewayError,
+  latencyMs: number,
+): CallEnd {
+  return rejection(error, { attribution: request.attribution, model: rpc.asked(request).model }, latencyMs);
 }
 
 /** Reports requests that never reached their service, because they are none. */
@@ -134,6 +158,5 @@ const notImplemented: readonly { field: string; asked: (handling: Handling) => b
     asked: ({ onStreamFailure }) => onStreamFailure === OnStreamFailure.CONTINUE,
   },
   { field: "handling.priority", asked: ({ priority }) => priority !== 0 },
-  { field: "handling.resumable", asked: ({ resumable }) => resumable },
   { field: "handling.routing", asked: ({ routing }) => routing !== undefined },
 ];

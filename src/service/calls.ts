@@ -4,7 +4,7 @@ import { type Attribution, ErrorReason, type Handling } from "../domain/contract
 import { GatewayError, invalidRequest } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
 import type { CallWatch } from "../domain/watch.ts";
-import type { RpcContext } from "./context.ts";
+import type { CallOwner } from "./context.ts";
 
 /**
  * A caller whose time is up hangs up by its own clock, which started before the gateway's: one that leaves so short
@@ -62,24 +62,24 @@ export class Calls {
     { attribution, handling }: CallRequest,
     asked: A,
     { delivery, arrivedAt, defaultDeadlineMs, watch }: Opening,
-    context: RpcContext,
+    owner: CallOwner,
   ): OpenCall<A> {
     if (attribution === undefined) throw invalidRequest([{ field: "attribution", description: "is required" }]);
     if (this.#stopping !== undefined) throw this.#stopping;
     const clock = this.#clock;
-    const timeoutMs = context.timeoutMs ?? defaultDeadlineMs;
+    const timeoutMs = owner.timeoutMs ?? defaultDeadlineMs;
     if (timeoutMs <= 0) throw deadlineExceeded();
     const controller = new AbortController();
     const abort: Abort = (error) => {
       if (controller.signal.aborted) return;
       controller.abort(error);
-      context.interrupt();
+      owner.interrupt();
     };
     this.#open.set(abort, delivery);
     let closed = false;
     // The doors also report calls that ended well: by then there is nothing to cancel.
     const deadline = clock.now() + timeoutMs;
-    context.onGone(() => {
+    owner.onGone(() => {
       if (closed) return;
       const timeIsUp = clock.now() >= deadline - Math.min(timeoutMs / 10, EARLY_MS);
       abort(timeIsUp ? deadlineExceeded() : cancelled());
@@ -88,7 +88,7 @@ export class Calls {
     return {
       call: {
         ...asked,
-        id: context.requestId,
+        id: owner.requestId,
         attribution,
         handling,
         signal: controller.signal,
@@ -121,11 +121,11 @@ export class Calls {
   }
 }
 
-function cancelled(): GatewayError {
+export function cancelled(): GatewayError {
   return new GatewayError(ErrorReason.CANCELLED, "The caller cancelled the call.");
 }
 
-function deadlineExceeded(): GatewayError {
+export function deadlineExceeded(): GatewayError {
   return new GatewayError(
     ErrorReason.DEADLINE_EXCEEDED,
     "The call's deadline passed. Allow more time, or ask for a shorter answer.",

@@ -8,8 +8,22 @@ import type {
 } from "@bufbuild/protobuf";
 import type { GatewayError } from "../domain/error.ts";
 
+/**
+ * How a caller went away. Cancelled: it said so, by resetting its stream of a connection that lives. Lost: the
+ * connection is gone, or it spoke HTTP/1.1, which has no other way to leave.
+ */
+export type Departure = "cancelled" | "lost";
+
+/** Who a call is made for, as far as that ends it. */
+export interface CallOwner {
+  readonly requestId: string;
+  readonly timeoutMs: number | undefined;
+  onGone(listener: () => void): void;
+  interrupt(): void;
+}
+
 /** What a door tells a method about its RPC. The same on both doors. */
-export interface RpcContext {
+export interface RpcContext extends CallOwner {
   /** Minted by the door, which sends it as a header of the answer and names it in every error. */
   readonly requestId: string;
   /** Which protocol family it speaks, in the conventions' words. */
@@ -19,7 +33,9 @@ export interface RpcContext {
   /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */
   readonly timeoutMs: number | undefined;
   /** Runs once if the caller goes away, or the door closes, before the RPC ended. */
-  onGone(listener: () => void): void;
+  onGone(listener: (how: Departure) => void): void;
+  /** The RPC goes on with another one's call: its answer has that one's request id. Before anything is answered. */
+  continueAs(requestId: string): void;
   /**
    * The call is over though its answer is not: a door that waits for a slow reader must stop waiting, and take the
    * error that comes next.

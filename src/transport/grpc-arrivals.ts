@@ -8,6 +8,8 @@ export interface Arrival {
   readonly requestId: string;
   readonly timeout: SentTimeout | undefined;
   readonly stream: ServerHttp2Stream;
+  /** The connection, which a stream forgets when it closes; undefined where it closed before. */
+  readonly session: Http2Session | undefined;
 }
 
 /** The calls that have arrived and are not with their methods yet, because their request is still on its way. */
@@ -41,7 +43,7 @@ export function hookArrivals(server: grpc.Server): Arrivals {
         session.once("close", () => sessions.delete(session));
       }
       const requestId = mintRequestId();
-      waiting.set(requestId, { requestId, timeout: takeTimeout(headers), stream });
+      waiting.set(requestId, { requestId, timeout: takeTimeout(headers), stream, session });
       headers[ARRIVAL_HEADER] = requestId;
       stream.once("close", () => waiting.delete(requestId));
       return handle.apply(this, args);

@@ -2,8 +2,8 @@ import type { EventEmitter } from "node:events";
 import { constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../domain/clock.ts";
-import type { RpcContext } from "../service/context.ts";
-import { INTERRUPT_GRACE_MS } from "./door.ts";
+import type { Departure, RpcContext } from "../service/context.ts";
+import { departureFrom, INTERRUPT_GRACE_MS } from "./door.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
 import { REQUEST_ID_HEADER } from "./request-id.ts";
 import { parseTimeout } from "./timeout.ts";
@@ -17,7 +17,7 @@ export interface AnyCall extends EventEmitter {
 
 /** An RPC of the gRPC door, as its method sees it. */
 export class GrpcContext implements RpcContext {
-  readonly requestId: string;
+  requestId: string;
   readonly system = "grpc";
   timeoutMs: number | undefined;
   readonly #call: AnyCall;
@@ -44,9 +44,14 @@ export class GrpcContext implements RpcContext {
     this.timeoutMs = parseTimeout(this.#arrival.timeout);
   }
 
-  onGone(listener: () => void): void {
-    if (this.#call.cancelled) listener();
-    else this.#call.once("cancelled", listener);
+  onGone(listener: (how: Departure) => void): void {
+    const gone = (): void => listener(departureFrom(this.#arrival.session));
+    if (this.#call.cancelled) gone();
+    else this.#call.once("cancelled", gone);
+  }
+
+  continueAs(requestId: string): void {
+    this.requestId = requestId;
   }
 
   sendHeaders(): void {

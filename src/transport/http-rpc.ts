@@ -1,5 +1,5 @@
 import type * as http from "node:http";
-import { constants, type ServerHttp2Stream } from "node:http2";
+import { constants, type Http2Session, type ServerHttp2Stream } from "node:http2";
 import type { DescMethod, DescService, MessageShape } from "@bufbuild/protobuf";
 import {
   type Code,
@@ -21,7 +21,7 @@ import {
 import type { Clock } from "../domain/clock.ts";
 import { toGatewayError } from "../domain/error.ts";
 import type { BoundService, Caller, RpcContext } from "../service/context.ts";
-import { INTERRUPT_GRACE_MS } from "./door.ts";
+import { departureFrom, INTERRUPT_GRACE_MS } from "./door.ts";
 import { toDetails } from "./error-details.ts";
 import { mintRequestId, nameRequest, REQUEST_ID_HEADER } from "./request-id.ts";
 import { emptyMessage, type RequestForm, readMessage, takeForm } from "./request-message.ts";
@@ -35,8 +35,10 @@ export interface RpcHandlerOptions {
 
 /** What the door knows of a call before connect-node does. */
 interface Arrival {
-  readonly caller: Caller;
+  caller: Caller;
   readonly response: http.ServerResponse;
+  /** The connection, where it speaks HTTP/2. */
+  readonly session: Http2Session | undefined;
   readonly timeout: SentTimeout | undefined;
   /** The request, once it is read; undefined where it is a stream of messages. */
   message: AnyMessage | undefined;
@@ -84,7 +86,8 @@ export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandle
     const requestId = mintRequestId();
     response.setHeader(REQUEST_ID_HEADER, requestId);
     const caller = toCaller(requestId, request);
-    const arrival: Arrival = { caller, response, timeout: takeTimeout(request.headers), message: undefined };
+    const session = "stream" in response ? (response.stream as ServerHttp2Stream).session : undefined;
+    const arrival: Arrival = { caller, response, session, timeout: takeTimeout(request.headers), message: undefined };
     const form = isStreamOfMessages(handler.method) ? undefined : takeForm(request.headers);
     const contextValues = createContextValues().set(arrivalKey, arrival);
     // A rejection means that the connection broke, and the handler was told so: only the socket is left to close.
@@ -156,13 +159,19 @@ function arrivalOf(context: HandlerContext): Arrival {
 }
 
 function toContext(context: HandlerContext, clock: Clock): RpcContext {
-  const { caller, timeout, response } = arrivalOf(context);
+  const arrival = arrivalOf(context);
+  const { caller, timeout, response, session } = arrival;
   return {
     ...caller,
     timeoutMs: parseTimeout(timeout),
     onGone(listener) {
-      if (context.signal.aborted) listener();
-      else context.signal.addEventListener("abort", () => listener(), { once: true });
+      const gone = (): void => listener(departureFrom(session));
+      if (context.signal.aborted) gone();
+      else context.signal.addEventListener("abort", gone, { once: true });
+    },
+    continueAs(requestId) {
+      arrival.caller = { ...caller, requestId };
+      response.setHeader(REQUEST_ID_HEADER, requestId);
     },
     interrupt() {
       clock.schedule(INTERRUPT_GRACE_MS, () => {

@@ -30,6 +30,7 @@ const defaults = {
   idleTimeoutMs: 30_000,
   attemptTimeoutMs: 600_000,
   drainTimeoutMs: 30_000,
+  resume: { graceMs: 30_000, maxBytesPerStream: 1024 * 1024, maxBytes: 64 * 1024 * 1024 },
   cohorts: [],
   maxFeatures: 100,
   maxLabelValues: 100,
@@ -88,6 +89,9 @@ limits:
   idle_timeout: 4s
   attempt_timeout: 5.5s
   drain_timeout: 0s
+  resume_grace: 6s
+  max_resume_bytes_per_stream: 4000
+  max_resume_bytes: 5000
 retry: { max_attempts: 10, base_delay: 0.001s, max_delay: 1s, max_retry_after: 2s, budget_ratio: 0, budget_per_second: 1 }
 breaker: { consecutive_failures: 3, failure_ratio: 0.9, min_attempts: 10, window: 10s, open: 2s, max_open: 20s }
 log: { level: debug }
@@ -114,6 +118,7 @@ telemetry:
       idleTimeoutMs: 4000,
       attemptTimeoutMs: 5500,
       drainTimeoutMs: 0,
+      resume: { graceMs: 6000, maxBytesPerStream: 4000, maxBytes: 5000 },
       cohorts: ["plan"],
       maxFeatures: 7,
       maxLabelValues: 8,

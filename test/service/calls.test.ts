@@ -28,8 +28,6 @@ test.each([
     { delivery: "unary", arrivedAt: clock.now(), defaultDeadlineMs: 10_000, watch: unwatched },
     {
       requestId: "00000000-0000-0000-0000-000000000000",
-      system: "grpc",
-      header: () => undefined,
       timeoutMs,
       onGone(listener) {
         leave = listener;

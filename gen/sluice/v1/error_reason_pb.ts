@@ -124,8 +124,9 @@ export const ErrorReason = {
   OVERLOADED: 13,
 
   /**
-   * The stream that was to be taken up again is not here (any longer), or cannot
-   * be told from that event on. Ask anew, without `resume`.
+   * NOT_FOUND. The stream that was to be taken up again is not here (any longer),
+   * or cannot be told from that event on: ask anew, without `resume`. Or another
+   * connection has taken it up; the message says so.
    *
    * @generated from enum value: ERROR_REASON_STREAM_LOST = 14;
    */

@@ -77,9 +77,14 @@ export type Handling = Message<"sluice.v1.Handling"> & {
   priority: Priority;
 
   /**
-   * A stream whose connection is lost goes on for a while (30 s by default), so
-   * that it can be taken up again with `StreamRequest.resume`. Without it, a lost
-   * connection cancels the call. Refused with UNIMPLEMENTED by this version.
+   * A stream whose connection is lost goes on for a while
+   * (`limits.resume_grace`, 30 s), so that it can be taken up again with
+   * `StreamRequest.resume`; then the call is cancelled. Without it, a lost
+   * connection cancels the call. Over HTTP/2, resetting the stream of a connection
+   * that lives still cancels at once. Over HTTP/1.1, a caller that leaves cannot
+   * be told from one that was cut off: the call goes on for that time, unless the
+   * caller says `Resume.cancel`. The other way round, proxies that turn lost
+   * connections into resets cancel the call. Without effect on whole answers.
    *
    * @generated from field: bool resumable = 8;
    */
