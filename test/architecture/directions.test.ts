@@ -19,6 +19,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   service: ["domain", "telemetry", "pipeline"],
   transport: ["domain", "telemetry", "service"],
   simulator: [],
+  client: [],
   "capabilities.ts": ["models", "routing"],
   "packages.ts": ["config", "provider"],
   "prices.ts": ["config", "models", "pricing", "routing"],
@@ -83,7 +84,7 @@ const homes: Readonly<Record<string, readonly string[]>> = {
   "@smithy/signature-v4": ["provider"],
   "@aws-sdk/credential-provider-node": ["provider"],
   "@grpc/grpc-js": ["transport"],
-  "@connectrpc/connect": ["transport"],
+  "@connectrpc/connect": ["transport", "client"],
   "@connectrpc/connect-node": ["transport"],
   "@bufbuild/protovalidate": ["service", "config"],
   yaml: ["config"],
@@ -155,6 +156,16 @@ describe("imports", () => {
   });
 });
 
+test("the client needs nothing of Node", () => {
+  const found = imports.filter(({ room, specifier }) => room === "client" && specifier.startsWith("node:"));
+  const globals = files.filter((file) => {
+    return (
+      file.startsWith("client/") && /\b(?:process|Buffer|setImmediate)\b/.test(readFileSync(join(src, file), "utf8"))
+    );
+  });
+  expect([found, globals]).toEqual([[], []]);
+});
+
 test("the environment is read in one place only", () => {
   const readers = files.filter((file) => /process\.env\b/.test(readFileSync(join(src, file), "utf8")));
   expect(readers).toEqual(["config/secrets.ts"]);
@@ -167,7 +178,7 @@ test("clocks and randomness come in as parameters", () => {
       readFileSync(join(src, file), "utf8"),
     );
   });
-  expect(users.sort()).toEqual(["domain/clock.ts", "main.ts"]);
+  expect(users.sort()).toEqual(["client/wait.ts", "domain/clock.ts", "main.ts"]);
 });
 
 test("no file is longer than a room comes to, unless it says why here", () => {
