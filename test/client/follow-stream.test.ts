@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Answer } from "../../src/client/answer.ts";
 import { type FollowOptions, followStream, IncompleteAnswerError } from "../../src/client/follow-stream.ts";
 import { hostPace } from "../../src/client/wait.ts";
-import { GatewayService } from "../../src/domain/contract.ts";
+import { GatewayService, OnStreamFailure } from "../../src/domain/contract.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, houseConfig, startGateway, type TestGateway } from "../support/gateway.ts";
 import { type BreakableWay, openBreakableWay } from "./breakable.ts";
@@ -15,7 +15,12 @@ let gateway: TestGateway;
 
 beforeAll(async () => {
   simulator = await openSimulator();
-  gateway = await startGateway(houseConfig(simulator.url));
+  const targets = '["house/fault.cut-mid-stream:events=3", "house/text:tokens=8:rate=100"]';
+  // Every time anew: the target that breaks is neither taken out nor spared.
+  const always = "breaker: { consecutive_failures: 1000, min_attempts: 1000 }\nretry: { budget_per_second: 1000 }";
+  gateway = await startGateway(
+    houseConfig(simulator.url, `models: { breaking: { targets: ${targets} } }\n${always}\n`),
+  );
 });
 
 afterAll(async () => {
@@ -70,12 +75,21 @@ async function caught(run: () => Promise<unknown>): Promise<IncompleteAnswerErro
 
 describe.each(cases)("over $name", ({ address, transport }) => {
   async function onWay<T>(
-    run: (way: BreakableWay, follow: (model: string, more?: FollowOptions) => AsyncGenerator<Answer>) => Promise<T>,
+    run: (
+      way: BreakableWay,
+      follow: (
+        model: string,
+        more?: FollowOptions,
+        handling?: { onStreamFailure: OnStreamFailure },
+      ) => AsyncGenerator<Answer>,
+    ) => Promise<T>,
   ): Promise<T> {
     const way = await openBreakableWay(address());
     const client = createClient(GatewayService, transport(way.url));
     try {
-      return await run(way, (model, more = {}) => followStream(client, ask(model), { pace, ...more }));
+      return await run(way, (model, more = {}, handling = { onStreamFailure: OnStreamFailure.FAIL }) =>
+        followStream(client, { ...ask(model), handling }, { pace, ...more }),
+      );
     } finally {
       await way.close();
     }
@@ -147,6 +161,28 @@ describe.each(cases)("over $name", ({ address, transport }) => {
       expect([error.answer, error.answer.end]).toEqual([last, undefined]);
       expect(waited).toEqual([100, 200, 400, 800, 1600, 3200]);
     });
+  });
+
+  test("an answer that began anew at another target is that one's alone, wherever its connection was cut", async () => {
+    const expected = await gateway.client.complete(ask("house/text:tokens=8"));
+    const handling = { onStreamFailure: OnStreamFailure.RESTART };
+    const whole = await onWay((_, follow) => all(follow("breaking", {}, handling)));
+    const lengths = whole.map(({ parts }) => parts.length);
+    expect(lengths.lastIndexOf(0)).toBeGreaterThan(lengths.indexOf(1));
+    await Promise.all(
+      whole.map((_, at) =>
+        onWay(async (way, follow) => {
+          const answers: Answer[] = [];
+          for await (const answer of follow("breaking", {}, handling)) {
+            answers.push(answer);
+            if (answers.length === at + 1) way.cut();
+          }
+          expect(answers.map(({ parts }) => parts)).toEqual(whole.map(({ parts }) => parts));
+          expect(answers.at(-1)?.parts).toEqual(expected.parts);
+          expect(recordsOf(answers.at(-1)?.requestId)).toEqual(["answered"]);
+        }),
+      ),
+    );
   });
 
   test.each([

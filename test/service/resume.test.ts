@@ -175,6 +175,14 @@ test("a reader is not run ahead of: the next events are asked for once it has ta
   }
 });
 
+test("a call is over with its last event, whether or not its reader comes for more", async () => {
+  const streams = setUp(manyBatches(0));
+  const events = streams.begin(rpc())[Symbol.asyncIterator]();
+  for (const _ of ["start", "end"]) await events.next();
+  await settled();
+  expect([streams.closed, streams.calls.size]).toEqual([1, 0]);
+});
+
 test("without a reader, events are asked for until half of the room is full, of a reader that took the other half", async () => {
   const streams = setUp(manyBatches(100), { maxBytesPerStream: 260 * 20 });
   const context = rpc();
