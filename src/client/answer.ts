@@ -21,7 +21,7 @@ export interface Answer {
   readonly end: StreamEnd | undefined;
 }
 
-export const emptyAnswer: Answer = {
+const emptyAnswer: Answer = {
   requestId: "",
   provider: "",
   model: "",

@@ -139,7 +139,7 @@ function toArrival({ method, delivery, operation }: Facts, caller: Caller): Arri
 }
 
 /** A field of the contract whose behaviour does not exist yet. */
-export function notImplementedYet(field: string): GatewayError {
+function notImplementedYet(field: string): GatewayError {
   return new GatewayError(ErrorReason.NOT_IMPLEMENTED, `${field}: this version does not do this yet; leave it unset.`, {
     violations: [{ field, description: "not implemented" }],
   });

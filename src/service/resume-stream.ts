@@ -60,6 +60,8 @@ export class ResumableStream implements KeptStream, CallOwner {
   #cutShort = false;
   /** Makes the call see whether it may read on; undefined while it need not ask. */
   #wakeCall: (() => void) | undefined;
+  /** Its request id, which goes out with the first event, may be known: somebody could come back. */
+  #isKnown = false;
   #ended = false;
   #forgotten = false;
 
@@ -161,6 +163,7 @@ export class ResumableStream implements KeptStream, CallOwner {
         const response = cutShort ? undefined : this.#events.give(sequence);
         if (response !== undefined) {
           sequence++;
+          this.#isKnown = true;
           yield response;
           continue;
         }
@@ -200,7 +203,7 @@ export class ResumableStream implements KeptStream, CallOwner {
     if (this.#reader !== reader) return;
     this.#reader = undefined;
     const graceMs = this.#options.graceMs();
-    if (how === "cancelled" || graceMs === 0) this.forget();
+    if (how === "cancelled" || graceMs === 0 || !this.#isKnown) this.forget();
     else this.#grace = this.#options.clock.schedule(graceMs, () => this.forget());
     this.#wakeCall?.();
   }

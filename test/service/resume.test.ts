@@ -130,6 +130,7 @@ test("whoever is lost and comes back, however often, has every event once and in
       const got: StreamResponse[] = [];
       let context = rpc();
       let events = streams.begin(context)[Symbol.asyncIterator]();
+      got.push((await events.next()).value);
       for (const { reads, forgets, awayMs } of plan) {
         for (let read = 0; read < reads; read++) {
           const { value, done } = await events.next();
@@ -196,6 +197,18 @@ test("without a reader, events are asked for until half of the room is full, of 
   const got: number[] = [];
   for await (const { sequence } of rest) got.push(sequence);
   expect(got).toEqual(Array.from({ length: 102 - 35 }, (_, at) => 36 + at));
+});
+
+test("a stream that is lost before its first event is cancelled at once: nobody knows its request id", async () => {
+  const streams = setUp(manyBatches(3));
+  const context = rpc();
+  streams.begin(context);
+  context.leave("lost");
+  await settled();
+  const { resuming, calls, clock, closed } = streams;
+  expect({ ...resuming.size, calls: calls.size, timers: clock.timers, closed }).toEqual({
+    ...{ streams: 0, bytes: 0, calls: 0, timers: 0, closed: 1 },
+  });
 });
 
 test("draining forgets what nobody reads, and the others when they are read", async () => {

@@ -77,8 +77,8 @@ export type Handling = Message<"sluice.v1.Handling"> & {
   priority: Priority;
 
   /**
-   * A stream whose connection is lost goes on for a while
-   * (`limits.resume_grace`, 30 s), so that it can be taken up again with
+   * A stream whose connection is lost, once its first event went out, goes on for
+   * a while (`limits.resume_grace`, 30 s), so that it can be taken up again with
    * `StreamRequest.resume`; then the call is cancelled. Without it, a lost
    * connection cancels the call. Over HTTP/2, resetting the stream of a connection
    * that lives still cancels at once. Over HTTP/1.1, a caller that leaves cannot
