@@ -9,7 +9,14 @@ const hasOpenssl = process.env.CI === "true" || spawnSync("openssl", ["version"]
 if (!hasOpenssl) process.stdout.write(`openssl is missing: ${NEED_OPENSSL.join(" and ")} are left out\n`);
 
 /** Tests that bound a wait in real time run alone, after all others: beside them they would measure those. */
-const TIMED = ["test/upstream/cancel.test.ts", "test/upstream/hedge-tail.test.ts", "test/upstream/retries.test.ts"];
+const TIMED = [
+  "test/client/follow-stream.test.ts",
+  "test/doors/resume-bounds.test.ts",
+  "test/doors/resume.test.ts",
+  "test/upstream/cancel.test.ts",
+  "test/upstream/hedge-tail.test.ts",
+  "test/upstream/retries.test.ts",
+];
 
 const shared = { testTimeout: 20_000, hookTimeout: 20_000, pool: "forks" } as const;
 
