@@ -1,12 +1,8 @@
 import { readCapabilities } from "./capabilities.ts";
 import { type Config, emptyConfig, loadConfig } from "./config/load.ts";
+import { checkModels } from "./config/models.ts";
 import { ConfigError, type Problem } from "./config/problem.ts";
-import {
-  checkModels,
-  type ProviderSettings,
-  providersFromEnvironment,
-  toProviderSettings,
-} from "./config/providers.ts";
+import { type ProviderSettings, providersFromEnvironment, toProviderSettings } from "./config/providers.ts";
 import { processEnvironment } from "./config/secrets.ts";
 import { LOG_LEVELS, type Settings, toSettings } from "./config/settings.ts";
 import { type TelemetrySettings, toTelemetrySettings } from "./config/telemetry.ts";

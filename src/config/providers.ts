@@ -3,6 +3,7 @@ import { type AiSdkSettings, toAiSdkSettings } from "./ai-sdk.ts";
 import { type AwsSettings, awsRegion, toAwsSettings } from "./aws.ts";
 import { type GoogleSettings, googleBaseUrl, toGoogleSettings } from "./google.ts";
 import { checkHeaders } from "./headers.ts";
+import { findKeys, type NamedKey } from "./keys.ts";
 import type { Config } from "./load.ts";
 import type { Problem, Report } from "./problem.ts";
 import { type Environment, resolveSecret } from "./secrets.ts";
@@ -23,7 +24,7 @@ export interface Known {
   readonly dialects: readonly string[];
 }
 
-/** A provider as configured, with its secret found. */
+/** A provider as configured, with its secrets found. */
 export interface ProviderSettings {
   readonly name: string;
   readonly preset: string | undefined;
@@ -31,7 +32,10 @@ export interface ProviderSettings {
   readonly dialect: string | undefined;
   /** Empty where a package knows it. */
   readonly baseUrl: string;
+  /** The first of `keys`, where there are several. */
   readonly key: Secret | undefined;
+  /** All keys, where there are several; they are taken in turn. */
+  readonly keys?: readonly NamedKey[];
   readonly headers: Readonly<Record<string, string>>;
   readonly apiVersion: string | undefined;
   readonly maxConnections: number;
@@ -90,13 +94,15 @@ export function toProviderSettings(
     } else if (baseUrl === undefined && (preset !== undefined || given.dialect !== "")) {
       problem(".base_url", "is required here");
     }
-    if (given.apiKey !== "" && given.aws?.profile) problem(".aws.profile", "is not used beside api_key; leave out one");
+    const hasKeys = given.apiKey !== "" || given.apiKeys.length > 0;
+    if (hasKeys && given.aws?.profile) problem(".aws.profile", "is not used beside api_key; leave out one");
     if (baseUrl !== undefined && !URL.canParse(baseUrl)) problem(".base_url", "is no URL");
     checkHeaders(given.headers, problem);
-    let key: Secret | undefined;
+    const keys = findKeys(given, environment, problem);
+    let key = keys[0]?.secret;
     try {
       // A profile that is named comes before a key that happens to be in the environment.
-      if (!given.aws?.profile) key = findKey(given.apiKey, preset, environment);
+      if (!hasKeys && !given.aws?.profile) key = findKey(preset, environment);
     } catch (error) {
       problem(".api_key", error instanceof Error ? error.message : "cannot be read");
     }
@@ -106,6 +112,7 @@ export function toProviderSettings(
         name,
         baseUrl,
         key,
+        ...(keys.length > 1 ? { keys } : {}),
         preset: given.preset || undefined,
         dialect: given.dialect || undefined,
         headers: given.headers,
@@ -135,6 +142,7 @@ function toPackaged(
   for (const [key, value] of Object.entries({ preset, dialect, google, aws, api_version })) {
     if (value !== undefined && value !== "") problem(`.${key}`, "is not used beside ai_sdk; leave one of them out");
   }
+  if (given.apiKeys.length > 0) problem(".api_keys", "are not taken in turn by packages; give one api_key");
   const settings = toAiSdkSettings(aiSdk, known.presets, environment, (key, message) => {
     problem(`.ai_sdk${key}`, message);
   });
@@ -142,7 +150,7 @@ function toPackaged(
   if (given.baseUrl !== "" && !URL.canParse(given.baseUrl)) problem(".base_url", "is no URL");
   let key: Secret | undefined;
   try {
-    key = findKey(given.apiKey, undefined, environment);
+    if (given.apiKey !== "") key = resolveSecret(given.apiKey, environment);
   } catch (error) {
     problem(".api_key", error instanceof Error ? error.message : "cannot be read");
   }
@@ -205,8 +213,7 @@ export function providersFromEnvironment(
   });
 }
 
-function findKey(reference: string, preset: KnownPreset | undefined, environment: Environment): Secret | undefined {
-  if (reference !== "") return resolveSecret(reference, environment);
+function findKey(preset: KnownPreset | undefined, environment: Environment): Secret | undefined {
   const variable = preset === undefined ? undefined : keyVariableOf(preset, environment);
   if (variable === undefined) return undefined;
   // Who signs needs no key.
@@ -235,16 +242,4 @@ function baseUrlOf(
   if (preset?.baseUrlVariable === undefined) return undefined;
   const [variable, suffix] = preset.baseUrlVariable;
   return environment[variable] ? environment[variable].replace(/\/+$/, "") + suffix : undefined;
-}
-
-/** Checks that every target's provider exists. */
-export function checkModels(config: Config, providerNames: ReadonlySet<string>, problems: Problem[]): void {
-  for (const [alias, { targets }] of Object.entries(config.models)) {
-    for (const [at, target] of targets.entries()) {
-      const provider = target.slice(0, target.indexOf("/"));
-      if (providerNames.has(provider)) continue;
-      const message = `no provider ${JSON.stringify(provider)} is configured`;
-      problems.push({ path: `models.${alias}.targets[${at}]`, message });
-    }
-  }
 }

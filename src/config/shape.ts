@@ -76,6 +76,7 @@ class Walk {
         }
         for (const [at, item] of node.items.entries()) {
           if (field.listKind === "scalar") this.#scalar(field.scalar, item, `${path}[${at}]`);
+          else if (field.listKind === "message") this.message(field.message, item, `${path}[${at}]`);
         }
         return;
       case "scalar":

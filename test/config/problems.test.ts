@@ -1,8 +1,9 @@
 /** Bad configurations: everything that is wrong is listed, at its path, with what to do about it. */
 import { describe, expect, test } from "vitest";
 import { parseConfig } from "../../src/config/load.ts";
+import { checkModels } from "../../src/config/models.ts";
 import { ConfigError, type Problem } from "../../src/config/problem.ts";
-import { checkModels, toProviderSettings } from "../../src/config/providers.ts";
+import { toProviderSettings } from "../../src/config/providers.ts";
 import { known } from "../../src/provider/registry.ts";
 
 /** Everything that the steps of a start find wrong with a file. */

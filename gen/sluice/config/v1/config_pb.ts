@@ -13,7 +13,7 @@ import type { JsonObject, Message } from "@bufbuild/protobuf";
  * Describes the file sluice/config/v1/config.proto.
  */
 export const file_sluice_config_v1_config: GenFile = /*@__PURE__*/
-  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLTBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSKgoHYnJlYWtlchgUIAEoCzIZLnNsdWljZS5jb25maWcudjEuQnJlYWtlchpMCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyOgI4ARpGCgtNb2RlbHNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLk1vZGVsOgI4ARpGCgtQcmljZXNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLlByaWNlOgI4ARpTChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSLQoFdmFsdWUYAiABKAsyHi5zbHVpY2UuY29uZmlnLnYxLkNhcGFiaWxpdGllczoCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIuwDCghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESKAoGZ29vZ2xlGAkgASgLMhguc2x1aWNlLmNvbmZpZy52MS5Hb29nbGUSIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MSJwoGYWlfc2RrGAsgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5BaVNkaxI0Cgh0aW1lb3V0cxgUIAEoCzIiLnNsdWljZS5jb25maWcudjEuUHJvdmlkZXJUaW1lb3V0cxouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfcHJvcGFnYXRlX3RyYWNlIqECChBQcm92aWRlclRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjQKB2hlYWRlcnMYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X3Rva2VuGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI0CgdhdHRlbXB0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACKEAwoFQWlTZGsSUAoHcGFja2FnZRgBIAEoCUI/ukg8cjoY1gEyNV4oQFthLXowLTl+LV1bYS16MC05Ll9+LV0qLyk/W2EtejAtOX4tXVthLXowLTkuX34tXSokEjsKB2ZhY3RvcnkYAiABKAlCKrpIJ3IlMiNeJHxeW0EtWmEtel8kXVtBLVphLXowLTlfJF17MCwxMjd9JBIoCgdvcHRpb25zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJjCgdzZWNyZXRzGAQgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5BaVNkay5TZWNyZXRzRW50cnlCLLpIKZoBJiIkciIyIF5bQS1aYS16XyRdW0EtWmEtejAtOV8kXXswLDEyN30kEh0KDG9wdGlvbnNfbmFtZRgFIAEoCUIHukgEcgIYQBIOCgZ2ZW5kb3IYBiABKAkaLgoMU2VjcmV0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkikgEKBU1vZGVsEj0KB3RhcmdldHMYASADKAlCLLpIKZIBJggBIiJyIDIeXlthLXowLTldW2EtejAtOS5fLV17MCw2M30vLiskEiIKCHN0cmF0ZWd5GAIgASgJQhC6SA1yC1IAUgdjYXNjYWRlEiYKBWhlZGdlGBQgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5IZWRnZSJ/CgVIZWRnZRIyCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASLQoQbWF4X3VzZF9wZXJfaG91chgCIAEoAUIOukgLEgkpAAAAAAAAAABIAIgBAUITChFfbWF4X3VzZF9wZXJfaG91ciKkBgoFUHJpY2USKwoFaW5wdXQYASABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASACIAQESLAoGb3V0cHV0GAIgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgBiAEBEjAKCmNhY2hlX3JlYWQYAyABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAKIAQESMQoLY2FjaGVfd3JpdGUYBCABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAOIAQESNAoOY2FjaGVfd3JpdGVfMWgYBSABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASASIAQESLwoJcmVhc29uaW5nGAYgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgFiAEBEjEKC2lucHV0X2F1ZGlvGAcgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgGiAEBEjIKDG91dHB1dF9hdWRpbxgIIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIB4gBARIxCgtpbnB1dF9pbWFnZRgJIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABICIgBARIyCgxvdXRwdXRfaW1hZ2UYCiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAmIAQESMQoLcGVyX3JlcXVlc3QYCyABKAFCF7pIFBISGQAAAAAAACJAKQAAAAAAAAAASAqIAQESDwoHc2FtZV9hcxgMIAEoCRIuCghkaXNjb3VudBgNIAEoAUIXukgUEhIZAAAAAAAAWUApAAAAAAAAAABIC4gBAUIICgZfaW5wdXRCCQoHX291dHB1dEINCgtfY2FjaGVfcmVhZEIOCgxfY2FjaGVfd3JpdGVCEQoPX2NhY2hlX3dyaXRlXzFoQgwKCl9yZWFzb25pbmdCDgoMX2lucHV0X2F1ZGlvQg8KDV9vdXRwdXRfYXVkaW9CDgoMX2lucHV0X2ltYWdlQg8KDV9vdXRwdXRfaW1hZ2VCDgoMX3Blcl9yZXF1ZXN0QgsKCV9kaXNjb3VudCKdAwoMQ2FwYWJpbGl0aWVzEiQKDmNvbnRleHRfd2luZG93GAEgASgNQge6SAQqAiAASACIAQESJwoRbWF4X291dHB1dF90b2tlbnMYAiABKA1CB7pIBCoCIABIAYgBARI0CgVpbnB1dBgDIAMoCUIlukgikgEfGAEiG3IZUgR0ZXh0UgVpbWFnZVIFYXVkaW9SA3BkZhIwCgZvdXRwdXQYBCADKAlCILpIHZIBGhgBIhZyFFIEdGV4dFIFaW1hZ2VSBWF1ZGlvEhIKBXRvb2xzGAUgASgISAKIAQESHgoRc3RydWN0dXJlZF9vdXRwdXQYBiABKAhIA4gBARIWCglyZWFzb25pbmcYByABKAhIBIgBARIVCghzYW1wbGluZxgIIAEoCEgFiAEBEg8KB3NhbWVfYXMYCSABKAlCEQoPX2NvbnRleHRfd2luZG93QhQKEl9tYXhfb3V0cHV0X3Rva2Vuc0IICgZfdG9vbHNCFAoSX3N0cnVjdHVyZWRfb3V0cHV0QgwKCl9yZWFzb25pbmdCCwoJX3NhbXBsaW5nIsUFCgZMaW1pdHMSJgoRbWF4X21lc3NhZ2VfYnl0ZXMYASABKA1CC7pICCoGGICAgIAEEiIKGm1heF9zdHJlYW1zX3Blcl9jb25uZWN0aW9uGAIgASgNEhgKEG1heF9oZWFkZXJfYnl0ZXMYAyABKA0SPQoQZGVmYXVsdF9kZWFkbGluZRgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPY29ubmVjdF90aW1lb3V0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9oZWFkZXJzX3RpbWVvdXQYBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEkAKE2ZpcnN0X3Rva2VuX3RpbWVvdXQYByABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjkKDGlkbGVfdGltZW91dBgIIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPYXR0ZW1wdF90aW1lb3V0GAkgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIaChJtYXhfcmVzcG9uc2VfYnl0ZXMYCiABKA0SFwoPbWF4X2V2ZW50X2J5dGVzGAsgASgNEjAKDWRyYWluX3RpbWVvdXQYDCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb24SOQoMcmVzdW1lX2dyYWNlGA0gASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIjChttYXhfcmVzdW1lX2J5dGVzX3Blcl9zdHJlYW0YDiABKA0SGAoQbWF4X3Jlc3VtZV9ieXRlcxgPIAEoDSLpAgoFUmV0cnkSHQoMbWF4X2F0dGVtcHRzGAEgASgNQge6SAQqAhgKEjcKCmJhc2VfZGVsYXkYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjYKCW1heF9kZWxheRgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASPAoPbWF4X3JldHJ5X2FmdGVyGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIyCgxidWRnZXRfcmF0aW8YBSABKAFCF7pIFBISGQAAAAAAACRAKQAAAAAAAAAASACIAQESNwoRYnVkZ2V0X3Blcl9zZWNvbmQYBiABKAFCF7pIFBISGQAAAAAAiMNAKQAAAAAAAAAASAGIAQFCDwoNX2J1ZGdldF9yYXRpb0IUChJfYnVkZ2V0X3Blcl9zZWNvbmQijAIKB0JyZWFrZXISHAoUY29uc2VjdXRpdmVfZmFpbHVyZXMYASABKA0SLgoNZmFpbHVyZV9yYXRpbxgCIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAAASFAoMbWluX2F0dGVtcHRzGAMgASgNEjMKBndpbmRvdxgEIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASMQoEb3BlbhgFIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNQoIbWF4X29wZW4YBiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAIjcKA0xvZxIwCgVsZXZlbBgBIAEoCUIhukgechxSAFIFZGVidWdSBGluZm9SBHdhcm5SBWVycm9yIt0CCglUZWxlbWV0cnkSJAoEb3RscBgBIAEoCzIWLnNsdWljZS5jb25maWcudjEuT3RscBIyCgxzYW1wbGVfcmF0aW8YAiABKAFCF7pIFBISGQAAAAAAAPA/KQAAAAAAAAAASACIAQESFwoKcHJvbWV0aGV1cxgDIAEoCEgBiAEBEkAKB2NvaG9ydHMYBCADKAlCL7pILJIBKRAIGAEiI3IhMh9eW2EtekEtWl9dW2EtekEtWjAtOV8uLV17MCw2M30kEh4KDG1heF9mZWF0dXJlcxgFIAEoDUIIukgFKgMY6AcSIgoQbWF4X2xhYmVsX3ZhbHVlcxgGIAEoDUIIukgFKgMY6AcSNwoOcmVjb3JkX2NvbnRlbnQYByABKAsyHy5zbHVpY2UuY29uZmlnLnYxLlJlY29yZENvbnRlbnRCDwoNX3NhbXBsZV9yYXRpb0INCgtfcHJvbWV0aGV1cyJuCgRPdGxwEisKCGVuZHBvaW50GAEgASgJQhm6SBZyFDISXmh0dHBzPzovL1tePyNAXSskEjkKCHByb3RvY29sGAIgASgJQie6SCRyIlIAUgRncnBjUg1odHRwL3Byb3RvYnVmUglodHRwL2pzb24iaAoNUmVjb3JkQ29udGVudBI5CghmZWF0dXJlcxgBIAMoCUInukgkkgEhIh9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEhwKCW1heF9jaGFycxgCIAEoDUIJukgGKgQYgIBAYgZwcm90bzM", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
+  fileDesc("Ch1zbHVpY2UvY29uZmlnL3YxL2NvbmZpZy5wcm90bxIQc2x1aWNlLmNvbmZpZy52MSLTBwoGQ29uZmlnEigKBmxpc3RlbhgBIAEoCzIYLnNsdWljZS5jb25maWcudjEuTGlzdGVuEmMKCXByb3ZpZGVycxgCIAMoCzInLnNsdWljZS5jb25maWcudjEuQ29uZmlnLlByb3ZpZGVyc0VudHJ5Qie6SCSaASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSRQoGbW9kZWxzGAMgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuTW9kZWxzRW50cnlCD7pIDJoBCSIHcgUQARiAARIoCgZsaW1pdHMYBCABKAsyGC5zbHVpY2UuY29uZmlnLnYxLkxpbWl0cxImCgVyZXRyeRgFIAEoCzIXLnNsdWljZS5jb25maWcudjEuUmV0cnkSIgoDbG9nGAYgASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Mb2cScAoGcHJpY2VzGAcgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5Db25maWcuUHJpY2VzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSLgoJdGVsZW1ldHJ5GAggASgLMhsuc2x1aWNlLmNvbmZpZy52MS5UZWxlbWV0cnkSfAoMY2FwYWJpbGl0aWVzGAkgAygLMiouc2x1aWNlLmNvbmZpZy52MS5Db25maWcuQ2FwYWJpbGl0aWVzRW50cnlCOrpIN5oBNCIycjAYgAIyK15bYS16MC05XVthLXowLTkuXy1dezAsNjN9LyhbXipdK3xbXipdKlwqKSQSKgoHYnJlYWtlchgUIAEoCzIZLnNsdWljZS5jb25maWcudjEuQnJlYWtlchpMCg5Qcm92aWRlcnNFbnRyeRILCgNrZXkYASABKAkSKQoFdmFsdWUYAiABKAsyGi5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyOgI4ARpGCgtNb2RlbHNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLk1vZGVsOgI4ARpGCgtQcmljZXNFbnRyeRILCgNrZXkYASABKAkSJgoFdmFsdWUYAiABKAsyFy5zbHVpY2UuY29uZmlnLnYxLlByaWNlOgI4ARpTChFDYXBhYmlsaXRpZXNFbnRyeRILCgNrZXkYASABKAkSLQoFdmFsdWUYAiABKAsyHi5zbHVpY2UuY29uZmlnLnYxLkNhcGFiaWxpdGllczoCOAEi7wEKBkxpc3RlbhJDCgRncnBjGAEgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBJDCgRodHRwGAIgASgJQjW6SDJyMDIuXiR8XihcW1swLTlhLWZBLUY6Ll0rXF18W146XFtcXV0rKTpbMC05XXsxLDV9JBIiCgN0bHMYAyABKAsyFS5zbHVpY2UuY29uZmlnLnYxLlRscxI3Cgxjb3JzX29yaWdpbnMYBCADKAlCIbpIHpIBGyIZchcyFV4oXCp8aHR0cHM/Oi8vW14vXSspJCJUCgNUbHMSGgoJY2VydF9maWxlGAEgASgJQge6SARyAhABEhkKCGtleV9maWxlGAIgASgJQge6SARyAhABEhYKDmNsaWVudF9jYV9maWxlGAMgASgJIpAECghQcm92aWRlchIOCgZwcmVzZXQYASABKAkSDwoHZGlhbGVjdBgCIAEoCRIuCghiYXNlX3VybBgDIAEoCUIcukgZchcyFV4kfF5odHRwcz86Ly9bXj8jQF0rJBIPCgdhcGlfa2V5GAQgASgJEjgKB2hlYWRlcnMYBSADKAsyJy5zbHVpY2UuY29uZmlnLnYxLlByb3ZpZGVyLkhlYWRlcnNFbnRyeRIcCgthcGlfdmVyc2lvbhgGIAEoCUIHukgEcgIYQBIXCg9tYXhfY29ubmVjdGlvbnMYByABKA0SHAoPcHJvcGFnYXRlX3RyYWNlGAggASgISACIAQESKAoGZ29vZ2xlGAkgASgLMhguc2x1aWNlLmNvbmZpZy52MS5Hb29nbGUSIgoDYXdzGAogASgLMhUuc2x1aWNlLmNvbmZpZy52MS5Bd3MSJwoGYWlfc2RrGAsgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5BaVNkaxIiCghhcGlfa2V5cxgMIAMoCUIQukgNkgEKEEAYASIEcgIQARI0Cgh0aW1lb3V0cxgUIAEoCzIiLnNsdWljZS5jb25maWcudjEuUHJvdmlkZXJUaW1lb3V0cxouCgxIZWFkZXJzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgJOgI4AUISChBfcHJvcGFnYXRlX3RyYWNlIqECChBQcm92aWRlclRpbWVvdXRzEjQKB2Nvbm5lY3QYASABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjQKB2hlYWRlcnMYAiABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjgKC2ZpcnN0X3Rva2VuGAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRpZGxlGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI0CgdhdHRlbXB0GAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqACKEAwoFQWlTZGsSUAoHcGFja2FnZRgBIAEoCUI/ukg8cjoY1gEyNV4oQFthLXowLTl+LV1bYS16MC05Ll9+LV0qLyk/W2EtejAtOX4tXVthLXowLTkuX34tXSokEjsKB2ZhY3RvcnkYAiABKAlCKrpIJ3IlMiNeJHxeW0EtWmEtel8kXVtBLVphLXowLTlfJF17MCwxMjd9JBIoCgdvcHRpb25zGAMgASgLMhcuZ29vZ2xlLnByb3RvYnVmLlN0cnVjdBJjCgdzZWNyZXRzGAQgAygLMiQuc2x1aWNlLmNvbmZpZy52MS5BaVNkay5TZWNyZXRzRW50cnlCLLpIKZoBJiIkciIyIF5bQS1aYS16XyRdW0EtWmEtejAtOV8kXXswLDEyN30kEh0KDG9wdGlvbnNfbmFtZRgFIAEoCUIHukgEcgIYQBIOCgZ2ZW5kb3IYBiABKAkaLgoMU2VjcmV0c0VudHJ5EgsKA2tleRgBIAEoCRINCgV2YWx1ZRgCIAEoCToCOAEiSgoDQXdzEigKBnJlZ2lvbhgBIAEoCUIYukgVchMyEV5bYS16MC05LV17MCw2NH0kEhkKB3Byb2ZpbGUYAiABKAlCCLpIBXIDGIABInsKBkdvb2dsZRIrCgdwcm9qZWN0GAEgASgJQhq6SBdyFTITXlthLXowLTk6Li1dezAsNjR9JBIqCghsb2NhdGlvbhgCIAEoCUIYukgVchMyEV5bYS16MC05LV17MCwzMn0kEhgKEGNyZWRlbnRpYWxzX2ZpbGUYAyABKAkikgQKBU1vZGVsEj0KB3RhcmdldHMYASADKAlCLLpIKZIBJggBIiJyIDIeXlthLXowLTldW2EtejAtOS5fLV17MCw2M30vLiskEj8KCHN0cmF0ZWd5GAIgASgJQi26SCpyKFIAUgdjYXNjYWRlUgh3ZWlnaHRlZFIIY2hlYXBlc3RSB2Zhc3Rlc3QSUwoHd2VpZ2h0cxgDIAMoCzIkLnNsdWljZS5jb25maWcudjEuTW9kZWwuV2VpZ2h0c0VudHJ5Qhy6SBmaARYqFBISGQAAAACAhC5BKQAAAAAAAAAAEkYKCXN0aWNreV9ieRgEIAEoCUIzukgwci4yLF4kfF4odXNlcnxzZXNzaW9ufHRlbmFudHxtZXRhZGF0YVwuLnsxLDY0fSkkEi8KBXJ1bGVzGAUgAygLMhYuc2x1aWNlLmNvbmZpZy52MS5SdWxlQgi6SAWSAQIQZBIoCgZzaGFkb3cYBiABKAsyGC5zbHVpY2UuY29uZmlnLnYxLlNoYWRvdxI5Cg1hbGxvd19jYWxsZXJzGAcgAygJQiK6SB+SARwYASIYchZSCHN0cmF0ZWd5UgpzdGlja3lfa2V5EiYKBWhlZGdlGBQgASgLMhcuc2x1aWNlLmNvbmZpZy52MS5IZWRnZRouCgxXZWlnaHRzRW50cnkSCwoDa2V5GAEgASgJEg0KBXZhbHVlGAIgASgBOgI4ASJ/CgVIZWRnZRIyCgVhZnRlchgBIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASLQoQbWF4X3VzZF9wZXJfaG91chgCIAEoAUIOukgLEgkpAAAAAAAAAABIAIgBAUITChFfbWF4X3VzZF9wZXJfaG91ciLvBAoEUnVsZRIwCgRuYW1lGAEgASgJQiK6SB9yHTIbXlthLXowLTldW2EtejAtOS5fLV17MCw2M30kEh4KCGZlYXR1cmVzGAIgAygJQgy6SAmSAQYiBHICEAESHQoHdGVuYW50cxgDIAMoCUIMukgJkgEGIgRyAhABEhsKBXVzZXJzGAQgAygJQgy6SAmSAQYiBHICEAESNQoIbWV0YWRhdGEYBSADKAsyIy5zbHVpY2UuY29uZmlnLnYxLk1ldGFkYXRhQ29uZGl0aW9uEjAKCnBlcmNlbnRhZ2UYBiABKAFCF7pIFBISGQAAAAAAAFlAKQAAAAAAAAAASACIAQESRgoJc3RpY2t5X2J5GAcgASgJQjO6SDByLjIsXiR8Xih1c2VyfHNlc3Npb258dGVuYW50fG1ldGFkYXRhXC4uezEsNjR9KSQSFwoFbW9kZWwYCCABKAlCCLpIBXIDGIACEjsKB3RhcmdldHMYCSADKAlCKrpIJ5IBJCIiciAyHl5bYS16MC05XVthLXowLTkuXy1dezAsNjN9Ly4rJBI/CghzdHJhdGVneRgKIAEoCUItukgqcihSAFIHY2FzY2FkZVIId2VpZ2h0ZWRSCGNoZWFwZXN0UgdmYXN0ZXN0ElIKB3dlaWdodHMYCyADKAsyIy5zbHVpY2UuY29uZmlnLnYxLlJ1bGUuV2VpZ2h0c0VudHJ5Qhy6SBmaARYqFBISGQAAAACAhC5BKQAAAAAAAAAAGi4KDFdlaWdodHNFbnRyeRILCgNrZXkYASABKAkSDQoFdmFsdWUYAiABKAE6AjgBQg0KC19wZXJjZW50YWdlIksKEU1ldGFkYXRhQ29uZGl0aW9uEhYKA2tleRgBIAEoCUIJukgGcgQQARhAEh4KBnZhbHVlcxgCIAMoCUIOukgLkgEICAEiBHICEAEixAEKBlNoYWRvdxI1CgZ0YXJnZXQYASABKAlCJbpIInIgMh5eW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfS8uKyQSKwoKcGVyY2VudGFnZRgCIAEoAUIXukgUEhIZAAAAAAAAWUApAAAAAAAAAAASNAoHdGltZW91dBgDIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASIAoObWF4X2NvbmN1cnJlbnQYBCABKA1CCLpIBSoDGOgHIqQGCgVQcmljZRIrCgVpbnB1dBgBIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAIgBARIsCgZvdXRwdXQYAiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAGIAQESMAoKY2FjaGVfcmVhZBgDIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIAogBARIxCgtjYWNoZV93cml0ZRgEIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIA4gBARI0Cg5jYWNoZV93cml0ZV8xaBgFIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABIBIgBARIvCglyZWFzb25pbmcYBiABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAWIAQESMQoLaW5wdXRfYXVkaW8YByABKAFCF7pIFBISGQAAAACAhC5BKQAAAAAAAAAASAaIAQESMgoMb3V0cHV0X2F1ZGlvGAggASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgHiAEBEjEKC2lucHV0X2ltYWdlGAkgASgBQhe6SBQSEhkAAAAAgIQuQSkAAAAAAAAAAEgIiAEBEjIKDG91dHB1dF9pbWFnZRgKIAEoAUIXukgUEhIZAAAAAICELkEpAAAAAAAAAABICYgBARIxCgtwZXJfcmVxdWVzdBgLIAEoAUIXukgUEhIZAAAAAAAAIkApAAAAAAAAAABICogBARIPCgdzYW1lX2FzGAwgASgJEi4KCGRpc2NvdW50GA0gASgBQhe6SBQSEhkAAAAAAABZQCkAAAAAAAAAAEgLiAEBQggKBl9pbnB1dEIJCgdfb3V0cHV0Qg0KC19jYWNoZV9yZWFkQg4KDF9jYWNoZV93cml0ZUIRCg9fY2FjaGVfd3JpdGVfMWhCDAoKX3JlYXNvbmluZ0IOCgxfaW5wdXRfYXVkaW9CDwoNX291dHB1dF9hdWRpb0IOCgxfaW5wdXRfaW1hZ2VCDwoNX291dHB1dF9pbWFnZUIOCgxfcGVyX3JlcXVlc3RCCwoJX2Rpc2NvdW50Ip0DCgxDYXBhYmlsaXRpZXMSJAoOY29udGV4dF93aW5kb3cYASABKA1CB7pIBCoCIABIAIgBARInChFtYXhfb3V0cHV0X3Rva2VucxgCIAEoDUIHukgEKgIgAEgBiAEBEjQKBWlucHV0GAMgAygJQiW6SCKSAR8YASIbchlSBHRleHRSBWltYWdlUgVhdWRpb1IDcGRmEjAKBm91dHB1dBgEIAMoCUIgukgdkgEaGAEiFnIUUgR0ZXh0UgVpbWFnZVIFYXVkaW8SEgoFdG9vbHMYBSABKAhIAogBARIeChFzdHJ1Y3R1cmVkX291dHB1dBgGIAEoCEgDiAEBEhYKCXJlYXNvbmluZxgHIAEoCEgEiAEBEhUKCHNhbXBsaW5nGAggASgISAWIAQESDwoHc2FtZV9hcxgJIAEoCUIRCg9fY29udGV4dF93aW5kb3dCFAoSX21heF9vdXRwdXRfdG9rZW5zQggKBl90b29sc0IUChJfc3RydWN0dXJlZF9vdXRwdXRCDAoKX3JlYXNvbmluZ0ILCglfc2FtcGxpbmcixQUKBkxpbWl0cxImChFtYXhfbWVzc2FnZV9ieXRlcxgBIAEoDUILukgIKgYYgICAgAQSIgoabWF4X3N0cmVhbXNfcGVyX2Nvbm5lY3Rpb24YAiABKA0SGAoQbWF4X2hlYWRlcl9ieXRlcxgDIAEoDRI9ChBkZWZhdWx0X2RlYWRsaW5lGAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9jb25uZWN0X3RpbWVvdXQYBSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjwKD2hlYWRlcnNfdGltZW91dBgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASQAoTZmlyc3RfdG9rZW5fdGltZW91dBgHIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASOQoMaWRsZV90aW1lb3V0GAggASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9hdHRlbXB0X3RpbWVvdXQYCSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEhoKEm1heF9yZXNwb25zZV9ieXRlcxgKIAEoDRIXCg9tYXhfZXZlbnRfYnl0ZXMYCyABKA0SMAoNZHJhaW5fdGltZW91dBgMIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbhI5CgxyZXN1bWVfZ3JhY2UYDSABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEiMKG21heF9yZXN1bWVfYnl0ZXNfcGVyX3N0cmVhbRgOIAEoDRIYChBtYXhfcmVzdW1lX2J5dGVzGA8gASgNIukCCgVSZXRyeRIdCgxtYXhfYXR0ZW1wdHMYASABKA1CB7pIBCoCGAoSNwoKYmFzZV9kZWxheRgCIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgASNgoJbWF4X2RlbGF5GAMgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI8Cg9tYXhfcmV0cnlfYWZ0ZXIYBCABKAsyGS5nb29nbGUucHJvdG9idWYuRHVyYXRpb25CCLpIBaoBAioAEjIKDGJ1ZGdldF9yYXRpbxgFIAEoAUIXukgUEhIZAAAAAAAAJEApAAAAAAAAAABIAIgBARI3ChFidWRnZXRfcGVyX3NlY29uZBgGIAEoAUIXukgUEhIZAAAAAACIw0ApAAAAAAAAAABIAYgBAUIPCg1fYnVkZ2V0X3JhdGlvQhQKEl9idWRnZXRfcGVyX3NlY29uZCKMAgoHQnJlYWtlchIcChRjb25zZWN1dGl2ZV9mYWlsdXJlcxgBIAEoDRIuCg1mYWlsdXJlX3JhdGlvGAIgASgBQhe6SBQSEhkAAAAAAADwPykAAAAAAAAAABIUCgxtaW5fYXR0ZW1wdHMYAyABKA0SMwoGd2luZG93GAQgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABIxCgRvcGVuGAUgASgLMhkuZ29vZ2xlLnByb3RvYnVmLkR1cmF0aW9uQgi6SAWqAQIqABI1CghtYXhfb3BlbhgGIAEoCzIZLmdvb2dsZS5wcm90b2J1Zi5EdXJhdGlvbkIIukgFqgECKgAiNwoDTG9nEjAKBWxldmVsGAEgASgJQiG6SB5yHFIAUgVkZWJ1Z1IEaW5mb1IEd2FyblIFZXJyb3Ii3QIKCVRlbGVtZXRyeRIkCgRvdGxwGAEgASgLMhYuc2x1aWNlLmNvbmZpZy52MS5PdGxwEjIKDHNhbXBsZV9yYXRpbxgCIAEoAUIXukgUEhIZAAAAAAAA8D8pAAAAAAAAAABIAIgBARIXCgpwcm9tZXRoZXVzGAMgASgISAGIAQESQAoHY29ob3J0cxgEIAMoCUIvukgskgEpEAgYASIjciEyH15bYS16QS1aX11bYS16QS1aMC05Xy4tXXswLDYzfSQSHgoMbWF4X2ZlYXR1cmVzGAUgASgNQgi6SAUqAxjoBxIiChBtYXhfbGFiZWxfdmFsdWVzGAYgASgNQgi6SAUqAxjoBxI3Cg5yZWNvcmRfY29udGVudBgHIAEoCzIfLnNsdWljZS5jb25maWcudjEuUmVjb3JkQ29udGVudEIPCg1fc2FtcGxlX3JhdGlvQg0KC19wcm9tZXRoZXVzIm4KBE90bHASKwoIZW5kcG9pbnQYASABKAlCGbpIFnIUMhJeaHR0cHM/Oi8vW14/I0BdKyQSOQoIcHJvdG9jb2wYAiABKAlCJ7pIJHIiUgBSBGdycGNSDWh0dHAvcHJvdG9idWZSCWh0dHAvanNvbiJoCg1SZWNvcmRDb250ZW50EjkKCGZlYXR1cmVzGAEgAygJQie6SCSSASEiH3IdMhteW2EtejAtOV1bYS16MC05Ll8tXXswLDYzfSQSHAoJbWF4X2NoYXJzGAIgASgNQgm6SAYqBBiAgEBiBnByb3RvMw", [file_buf_validate_validate, file_google_protobuf_duration, file_google_protobuf_struct]);
 
 /**
  * The configuration file, as YAML with these names. Unknown keys are errors.
@@ -284,6 +284,17 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
   aiSdk?: AiSdk | undefined;
 
   /**
+   * References to more keys, beside `api_key` or instead of it. Requests take
+   * them in turn. One that is used up is left alone as long as the provider says,
+   * one that is refused for five minutes or until a reload that changes the
+   * provider; meanwhile the others are used, also within a call. Not for
+   * `ai_sdk`.
+   *
+   * @generated from field: repeated string api_keys = 12;
+   */
+  apiKeys: string[];
+
+  /**
    * Waits for this provider's answers, where they are to differ from those of
    * `limits`.
    *
@@ -500,12 +511,59 @@ export type Model = Message<"sluice.config.v1.Model"> & {
   targets: string[];
 
   /**
-   * How to choose among them. `cascade` (default): in order, the next one when
-   * one fails.
+   * Which of the targets that can do what a call asks is asked first; the others
+   * follow when it fails. `cascade` (default): in order. `weighted`: by
+   * `weights`. `cheapest`: by the price of the call's tokens, as far as they can
+   * be told beforehand; those without a known price come last. `fastest`: the
+   * faster of two drawn at random, by the time to the first token of calls of
+   * such a length.
    *
    * @generated from field: string strategy = 2;
    */
   strategy: string;
+
+  /**
+   * Share of calls of each target, relative to the others', for `weighted`. Each
+   * target needs one; with 0 it is asked only when others fail. Without any, all
+   * are alike.
+   *
+   * @generated from field: map<string, double> weights = 3;
+   */
+  weights: { [key: string]: number };
+
+  /**
+   * For `weighted`: calls with the same `user`, `session`, `tenant` or
+   * `metadata.KEY` go to the same target. Calls without it are drawn anew each
+   * time, as all are where this is not set. The tenant is what callers say in
+   * `attribution.metadata` under `tenant`.
+   *
+   * @generated from field: string sticky_by = 4;
+   */
+  stickyBy: string;
+
+  /**
+   * Calls that are treated otherwise, for flags and canaries. The first rule
+   * that takes a call decides; without one, what stands above holds.
+   *
+   * @generated from field: repeated sluice.config.v1.Rule rules = 5;
+   */
+  rules: Rule[];
+
+  /**
+   * Another target that gets a copy of some of the calls.
+   *
+   * @generated from field: sluice.config.v1.Shadow shadow = 6;
+   */
+  shadow?: Shadow | undefined;
+
+  /**
+   * What callers may choose for a call in `handling.routing`: `strategy`,
+   * `sticky_key`. Default: nothing. It counts what the model that they ask for
+   * says, whatever a rule then does.
+   *
+   * @generated from field: repeated string allow_callers = 7;
+   */
+  allowCallers: string[];
 
   /**
    * Ask a second target where the first one has nothing to show after a while; the
@@ -554,6 +612,179 @@ export type Hedge = Message<"sluice.config.v1.Hedge"> & {
  */
 export const HedgeSchema: GenMessage<Hedge> = /*@__PURE__*/
   messageDesc(file_sluice_config_v1_config, 9);
+
+/**
+ * Takes calls that fulfil all of its conditions. Patterns are exact, or end in
+ * `*` and then stand for all that begins so; of each list one must match. No
+ * pattern matches what a call does not say.
+ *
+ * @generated from message sluice.config.v1.Rule
+ */
+export type Rule = Message<"sluice.config.v1.Rule"> & {
+  /**
+   * For traces and responses. Among the rules of a model, each its own.
+   *
+   * @generated from field: string name = 1;
+   */
+  name: string;
+
+  /**
+   * Of `attribution.feature`.
+   *
+   * @generated from field: repeated string features = 2;
+   */
+  features: string[];
+
+  /**
+   * Of the tenant, which callers say in `attribution.metadata` under `tenant`.
+   *
+   * @generated from field: repeated string tenants = 3;
+   */
+  tenants: string[];
+
+  /**
+   * Of `attribution.user_id`.
+   *
+   * @generated from field: repeated string users = 4;
+   */
+  users: string[];
+
+  /**
+   * Of other values in `attribution.metadata`; all keys must match.
+   *
+   * @generated from field: repeated sluice.config.v1.MetadataCondition metadata = 5;
+   */
+  metadata: MetadataCondition[];
+
+  /**
+   * Of the calls that fulfil the conditions, the percentage that is taken.
+   * Default 100.
+   *
+   * @generated from field: optional double percentage = 6;
+   */
+  percentage?: number | undefined;
+
+  /**
+   * For `percentage`: calls with the same `user`, `session`, `tenant` or
+   * `metadata.KEY` are either all taken or none is. Calls without it are drawn
+   * anew each time, as all are where this is not set.
+   *
+   * @generated from field: string sticky_by = 7;
+   */
+  stickyBy: string;
+
+  /**
+   * Calls that are taken go to this model of the configuration, or to this
+   * `provider/model`. Rules of that model are not looked at, so that rules lead
+   * one step and never in circles; its strategy and its shadow count.
+   *
+   * @generated from field: string model = 8;
+   */
+  model: string;
+
+  /**
+   * Or they go to these targets, each as `provider/model`, in order.
+   *
+   * @generated from field: repeated string targets = 9;
+   */
+  targets: string[];
+
+  /**
+   * Strategy of the calls that are taken. Default: that of the model that they
+   * go to; for `targets` of the rule's own, `weighted` where there are
+   * `weights`, and else `cascade`.
+   *
+   * @generated from field: string strategy = 10;
+   */
+  strategy: string;
+
+  /**
+   * Share of calls of each of the rule's own `targets`, as in a model.
+   *
+   * @generated from field: map<string, double> weights = 11;
+   */
+  weights: { [key: string]: number };
+};
+
+/**
+ * Describes the message sluice.config.v1.Rule.
+ * Use `create(RuleSchema)` to create a new message.
+ */
+export const RuleSchema: GenMessage<Rule> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 10);
+
+/**
+ * A value that callers give in `attribution.metadata`.
+ *
+ * @generated from message sluice.config.v1.MetadataCondition
+ */
+export type MetadataCondition = Message<"sluice.config.v1.MetadataCondition"> & {
+  /**
+   * Key of the value.
+   *
+   * @generated from field: string key = 1;
+   */
+  key: string;
+
+  /**
+   * Patterns, one of which must match.
+   *
+   * @generated from field: repeated string values = 2;
+   */
+  values: string[];
+};
+
+/**
+ * Describes the message sluice.config.v1.MetadataCondition.
+ * Use `create(MetadataConditionSchema)` to create a new message.
+ */
+export const MetadataConditionSchema: GenMessage<MetadataCondition> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 11);
+
+/**
+ * A target that is tried without anybody's seeing it: it gets a copy of calls,
+ * and its answers are read, measured and dropped. It never delays or fails the
+ * callers' calls. What it costs is counted, apart from what callers cost. Calls
+ * that are `not_idempotent` are not copied.
+ *
+ * @generated from message sluice.config.v1.Shadow
+ */
+export type Shadow = Message<"sluice.config.v1.Shadow"> & {
+  /**
+   * As `provider/model`.
+   *
+   * @generated from field: string target = 1;
+   */
+  target: string;
+
+  /**
+   * Percentage of calls that is copied.
+   *
+   * @generated from field: double percentage = 2;
+   */
+  percentage: number;
+
+  /**
+   * Longest time for a copy, which is never tried again. Default 60 s.
+   *
+   * @generated from field: google.protobuf.Duration timeout = 3;
+   */
+  timeout?: Duration | undefined;
+
+  /**
+   * Most copies that run at once; what would be more is not copied. Default 16.
+   *
+   * @generated from field: uint32 max_concurrent = 4;
+   */
+  maxConcurrent: number;
+};
+
+/**
+ * Describes the message sluice.config.v1.Shadow.
+ * Use `create(ShadowSchema)` to create a new message.
+ */
+export const ShadowSchema: GenMessage<Shadow> = /*@__PURE__*/
+  messageDesc(file_sluice_config_v1_config, 12);
 
 /**
  * What a model costs: rates in USD for a million tokens; or whose price it has;
@@ -661,7 +892,7 @@ export type Price = Message<"sluice.config.v1.Price"> & {
  * Use `create(PriceSchema)` to create a new message.
  */
 export const PriceSchema: GenMessage<Price> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 10);
+  messageDesc(file_sluice_config_v1_config, 13);
 
 /**
  * What a model can do. Calls that ask for what it cannot are sent to another
@@ -741,7 +972,7 @@ export type Capabilities = Message<"sluice.config.v1.Capabilities"> & {
  * Use `create(CapabilitiesSchema)` to create a new message.
  */
 export const CapabilitiesSchema: GenMessage<Capabilities> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 11);
+  messageDesc(file_sluice_config_v1_config, 14);
 
 /**
  * Bounds. Each has a default that suits most.
@@ -868,7 +1099,7 @@ export type Limits = Message<"sluice.config.v1.Limits"> & {
  * Use `create(LimitsSchema)` to create a new message.
  */
 export const LimitsSchema: GenMessage<Limits> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 12);
+  messageDesc(file_sluice_config_v1_config, 15);
 
 /**
  * How failed attempts are tried again: the wait before a further attempt at the
@@ -929,7 +1160,7 @@ export type Retry = Message<"sluice.config.v1.Retry"> & {
  * Use `create(RetrySchema)` to create a new message.
  */
 export const RetrySchema: GenMessage<Retry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 13);
+  messageDesc(file_sluice_config_v1_config, 16);
 
 /**
  * When a target that fails is left alone. It is asked again with one call as a
@@ -988,7 +1219,7 @@ export type Breaker = Message<"sluice.config.v1.Breaker"> & {
  * Use `create(BreakerSchema)` to create a new message.
  */
 export const BreakerSchema: GenMessage<Breaker> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 14);
+  messageDesc(file_sluice_config_v1_config, 17);
 
 /**
  * What is logged, as JSON lines on standard output.
@@ -1009,7 +1240,7 @@ export type Log = Message<"sluice.config.v1.Log"> & {
  * Use `create(LogSchema)` to create a new message.
  */
 export const LogSchema: GenMessage<Log> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 15);
+  messageDesc(file_sluice_config_v1_config, 18);
 
 /**
  * What is traced and measured. The standard `OTEL_*` variables are obeyed too;
@@ -1079,7 +1310,7 @@ export type Telemetry = Message<"sluice.config.v1.Telemetry"> & {
  * Use `create(TelemetrySchema)` to create a new message.
  */
 export const TelemetrySchema: GenMessage<Telemetry> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 16);
+  messageDesc(file_sluice_config_v1_config, 19);
 
 /**
  * An OpenTelemetry collector, or whatever else speaks OTLP.
@@ -1108,7 +1339,7 @@ export type Otlp = Message<"sluice.config.v1.Otlp"> & {
  * Use `create(OtlpSchema)` to create a new message.
  */
 export const OtlpSchema: GenMessage<Otlp> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 17);
+  messageDesc(file_sluice_config_v1_config, 20);
 
 /**
  * Words of calls in traces. They leave the gateway with the traces: whoever
@@ -1138,5 +1369,5 @@ export type RecordContent = Message<"sluice.config.v1.RecordContent"> & {
  * Use `create(RecordContentSchema)` to create a new message.
  */
 export const RecordContentSchema: GenMessage<RecordContent> = /*@__PURE__*/
-  messageDesc(file_sluice_config_v1_config, 18);
+  messageDesc(file_sluice_config_v1_config, 21);
 
