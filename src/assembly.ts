@@ -14,17 +14,22 @@ import { Accounts } from "./pipeline/account.ts";
 import { attempt } from "./pipeline/attempt.ts";
 import { count } from "./pipeline/count.ts";
 import { embed } from "./pipeline/embed.ts";
-import { type HealthOptions, HealthRegistry } from "./pipeline/health.ts";
+import { type HealthOptions, HealthRegistry, mayAsk } from "./pipeline/health.ts";
 import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { observe, observeWhole } from "./pipeline/observe.ts";
+import { order } from "./pipeline/order.ts";
 import { qualify } from "./pipeline/qualify.ts";
 import { route } from "./pipeline/route.ts";
+import { Shadows, shadow } from "./pipeline/shadow.ts";
+import type { RoutedCall } from "./pipeline/stages.ts";
 import { withOwnTimeouts } from "./pipeline/timeouts.ts";
 import type { Prices } from "./prices.ts";
 import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
 import { Provider } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
-import type { Target, UpstreamProvider } from "./provider/upstream.ts";
+import type { UpstreamProvider } from "./provider/upstream.ts";
+import { createRoutes } from "./routes.ts";
+import { outputClass } from "./routing/ewma.ts";
 import type { CallPlan } from "./service/call-plan.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
@@ -56,6 +61,7 @@ export class Assembly implements CallPlan {
   readonly health: HealthRegistry;
   readonly #healthOptions: HealthOptions;
   readonly #made: ReadonlyMap<string, Made>;
+  readonly #shadows: Shadows;
   #calls = 0;
   #whenLeft: (() => void) | undefined;
 
@@ -79,8 +85,9 @@ export class Assembly implements CallPlan {
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
     this.#healthOptions = settings.health;
     this.health = this.#takeOverHealth(previous) ?? new HealthRegistry(settings.health, clock, random);
+    this.#shadows = previous === undefined ? new Shadows(clock) : previous.#shadows;
     const accounts = new Accounts(prices.book, clock);
-    const routes = { providers: this.providers, aliases: toAliases(models, this.providers) };
+    const routes = createRoutes(models, this.providers);
     const asking = {
       clock,
       random,
@@ -98,11 +105,25 @@ export class Assembly implements CallPlan {
         providers,
       ),
     };
-    const observed = observe(clock);
-    const routed = route(routes);
+    const observed = observe<Call>(clock);
+    const routed = route(routes, random);
     const qualified = qualify(capabilities);
+    const ordered = order({
+      clock,
+      random,
+      prices: prices.book,
+      scoreOf: (target, maxOutputTokens) => this.health.of(target).latency.score(outputClass(maxOutputTokens)),
+    });
     const attempted = attempt(asking);
-    this.handle = observed(routed(qualified(attempted)));
+    const shadowed = shadow({
+      random,
+      shadows: this.#shadows,
+      handle: observe<RoutedCall>(clock)(attempted),
+      mayAsk: (target) => mayAsk(this.health.of(target)),
+      enter: () => this.enter(),
+      leave: () => this.leave(),
+    });
+    this.handle = observed(routed(qualified(ordered(shadowed(attempted)))));
     this.embed = observeWhole(clock, ({ input }) => input.model, embed({ ...asking, routes }));
     this.count = observeWhole(clock, ({ prompt }) => prompt.model, count({ ...asking, routes }));
   }
@@ -136,7 +157,9 @@ export class Assembly implements CallPlan {
     else this.#whenLeft = close;
   }
 
+  /** Ends the copies of calls, too. */
   async close(): Promise<void> {
+    await this.#shadows.close();
     await Promise.all(Array.from(this.providers.values(), (provider) => provider.close()));
   }
 }
@@ -204,22 +227,6 @@ function openPackaged(
     const words = error instanceof Error ? error.message : "it throws";
     throw new ConfigError([{ path, message: `the package does not take this: ${words}` }]);
   }
-}
-
-function toAliases(
-  models: Config["models"],
-  providers: ReadonlyMap<string, UpstreamProvider>,
-): ReadonlyMap<string, readonly Target[]> {
-  return new Map(
-    Object.entries(models).map(([alias, { targets }]) => [
-      alias,
-      targets.flatMap((target) => {
-        const slash = target.indexOf("/");
-        const provider = providers.get(target.slice(0, slash));
-        return provider === undefined ? [] : [{ provider, model: target.slice(slash + 1) }];
-      }),
-    ]),
-  );
 }
 
 function toHedging(models: Config["models"], accounts: Accounts, clock: Clock): ReadonlyMap<string, Hedging> {

@@ -39,6 +39,7 @@ export {
   CompleteResponseSchema,
   GatewayService,
   type Resume,
+  type RoutingDecision,
   type StreamEnd,
   type StreamRequest,
   StreamRequestSchema,
@@ -46,7 +47,7 @@ export {
   StreamResponseSchema,
   type StreamStart,
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
-export { type Handling, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
+export { type Handling, HandlingSchema, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
 export {
   type CountTokensRequest,
   CountTokensRequestSchema,

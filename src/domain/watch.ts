@@ -6,6 +6,7 @@ import type {
   ErrorReason,
   FinishReason,
   Prompt,
+  RoutingDecision,
   Usage,
 } from "./contract.ts";
 import type { GatewayError } from "./error.ts";
@@ -106,8 +107,14 @@ export interface AttemptWatch {
 export interface CallWatch {
   /** The request is good. */
   admitted(call: Admission): void;
+  /** Where the call goes is decided; may be told again, once more is known. */
+  routed(decision: RoutingDecision): void;
   attempt(target: AttemptTarget): AttemptWatch;
   reattempt(reattempt: Reattempt): void;
+  /** Watches a copy of the call, which goes elsewhere and is nobody's. */
+  shadow(): CallWatch;
+  /** A copy was not made, because too many are running. */
+  shadowDropped(target: AttemptTarget): void;
   ended(end: CallEnd): void;
 }
 

@@ -81,6 +81,11 @@ export class HealthRegistry {
   }
 }
 
+/** Nothing speaks against asking it now. */
+export function mayAsk({ breaker, notBefore }: Health): boolean {
+  return breaker.passable && notBefore.waitMs === 0;
+}
+
 /** Everybody who could answer for a model wants to be left alone. */
 export function allDeferred(model: string, retryAfterMs: number): GatewayError {
   const wait = `for another ${Math.ceil(retryAfterMs)} ms`;

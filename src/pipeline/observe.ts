@@ -18,7 +18,7 @@ import { addCosts } from "../pricing/add-costs.ts";
  * The outermost stage: reports each call exactly once, however it ends, and gives a failure the list of what was
  * tried. A caller that leaves in the middle is a cancelled call, not a failed one.
  */
-export function observe(clock: Clock): Stage<Call> {
+export function observe<C extends Call>(clock: Clock): Stage<C> {
   return (next) => async (call) => {
     const observation = new Observation(call, clock);
     let answer: Answer;

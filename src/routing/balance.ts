@@ -1,6 +1,9 @@
 import type { Random } from "../domain/clock.ts";
 import { hashToShare } from "./hash.ts";
 
+/** How a configuration, or a caller, wants targets to be ordered. */
+export type Strategy = "cascade" | "weighted" | "cheapest" | "fastest";
+
 /** Why the targets are in their order; for traces and responses. */
 type OrderReason =
   | "cascade"

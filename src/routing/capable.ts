@@ -9,11 +9,19 @@ import { boundLeastTokens } from "./least-tokens.ts";
 /** A prompt counts as too long only where its least tokens pass the window by this factor. */
 const MARGIN = 1.1;
 
+/** Hears of a target that is left out. */
+type OnLack = (target: Target, lack: GatewayError) => void;
+
 /**
  * Leaves the targets that can do what a prompt asks for, in their order; the given list itself where that is all. Throws
  * `FEATURE_UNSUPPORTED` or `CONTEXT_LENGTH_EXCEEDED`, telling what the first one lacks, where there is none.
  */
-export function capableTargets(targets: readonly Target[], prompt: Prompt, book: CapabilityBook): readonly Target[] {
+export function capableTargets(
+  targets: readonly Target[],
+  prompt: Prompt,
+  book: CapabilityBook,
+  onLack?: OnLack,
+): readonly Target[] {
   const demands = readDemands(prompt);
   let firstLack: GatewayError | undefined;
   let capable: Target[] | undefined;
@@ -25,6 +33,7 @@ export function capableTargets(targets: readonly Target[], prompt: Prompt, book:
       capable?.push(target);
     } else {
       firstLack ??= lack;
+      onLack?.(target, lack);
       capable ??= targets.slice(0, at);
     }
   }

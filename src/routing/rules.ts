@@ -10,8 +10,8 @@ export interface Facts {
   readonly metadata: Readonly<Record<string, string>>;
 }
 
-/** By what a percentage is drawn: the same value is always in or always out. */
-type StickyKey = "user" | "session" | "tenant" | `metadata.${string}`;
+/** By what calls are kept together: those with the same value are all treated alike. */
+export type StickyKey = "user" | "session" | "tenant" | `metadata.${string}`;
 
 /** Patterns are exact, or end in `*` and then match what begins so. Each list that is there must have one that matches. */
 export interface Rule<Route> {
@@ -57,7 +57,7 @@ function apply<Route>({ rule, conditions }: Compiled<Route>, facts: Facts, rando
   for (const holds of conditions) if (!holds(facts)) return undefined;
   const { name, percentage, stickyBy, route } = rule;
   if (percentage === undefined) return { route, reason: `rule:${name}` };
-  const key = stickyBy === undefined ? "" : find(stickyBy, facts);
+  const key = stickyBy === undefined ? "" : findSticky(stickyBy, facts);
   // The rule's name is part of it: else all canaries would be tried on the same users.
   const share = key === "" ? random() : hashToShare(name, key);
   if (share * 100 >= percentage) return undefined;
@@ -89,7 +89,8 @@ function toMatcher(patterns: readonly string[]): (value: string) => boolean {
 
 const METADATA = "metadata.";
 
-function find(key: StickyKey, facts: Facts): string {
+/** A call's value of this key; empty where it has none. */
+export function findSticky(key: StickyKey, facts: Facts): string {
   switch (key) {
     case "user":
     case "session":

@@ -151,6 +151,12 @@ export function checkHandling(handling: Handling | undefined): void {
   for (const { field, asked } of notImplemented) if (asked(handling)) throw notImplementedYet(field);
 }
 
+/** As `checkHandling`, for what is no conversation: its target is the first that can. */
+export function checkUnrouted(handling: Handling | undefined): void {
+  checkHandling(handling);
+  if (handling?.routing !== undefined) throw notImplementedYet("handling.routing");
+}
+
 const notImplemented: readonly { field: string; asked: (handling: Handling) => boolean }[] = [
   { field: "handling.idempotency_key", asked: ({ idempotencyKey }) => idempotencyKey !== "" },
   {
@@ -158,5 +164,4 @@ const notImplemented: readonly { field: string; asked: (handling: Handling) => b
     asked: ({ onStreamFailure }) => onStreamFailure === OnStreamFailure.CONTINUE,
   },
   { field: "handling.priority", asked: ({ priority }) => priority !== 0 },
-  { field: "handling.routing", asked: ({ routing }) => routing !== undefined },
 ];

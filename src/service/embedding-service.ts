@@ -1,5 +1,5 @@
 import { EmbeddingService, type EmbedRequest, EmbedRequestSchema } from "../domain/contract.ts";
-import { type AdmitOptions, checkHandling, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
+import { type AdmitOptions, checkUnrouted, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
 import type { ServiceObject } from "./context.ts";
 import { validate } from "./validate.ts";
 
@@ -9,7 +9,7 @@ const embedRpc: Rpc<EmbedRequest, { readonly input: NonNullable<EmbedRequest["in
   ...factsOf(EmbeddingService.method.embed, embeddingOperations),
   check(request) {
     validate(EmbedRequestSchema, request);
-    checkHandling(request.handling);
+    checkUnrouted(request.handling);
   },
   asked: ({ input }) => ({ model: input?.model ?? "", what: input === undefined ? undefined : { input } }),
 };

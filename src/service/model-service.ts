@@ -9,7 +9,7 @@ import {
   type ModelTarget,
 } from "../domain/contract.ts";
 import { invalidRequest } from "../domain/error.ts";
-import { type AdmitOptions, checkHandling, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
+import { type AdmitOptions, checkUnrouted, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
 import type { ServiceObject } from "./context.ts";
 import { validate, validateRoles } from "./validate.ts";
 
@@ -42,7 +42,7 @@ const countRpc: Rpc<CountTokensRequest, { readonly prompt: NonNullable<CountToke
   check(request) {
     validate(CountTokensRequestSchema, request);
     validateRoles(request.prompt?.messages ?? []);
-    checkHandling(request.handling);
+    checkUnrouted(request.handling);
   },
   asked: ({ prompt }) => ({ model: prompt?.model ?? "", what: prompt === undefined ? undefined : { prompt } }),
 };

@@ -35,6 +35,16 @@ export function createInstruments(store: MetricStore) {
     restarts: counter(ownMetric.restarts, "{restart}", "Streams that began anew after they had shown something."),
     cost: counter(ownMetric.cost, "USD", "Cost of attempts, by known prices."),
     unpriced: counter(ownMetric.unpriced, "{attempt}", "Attempts that used tokens of a model without a price."),
+    shadowRequests: counter(
+      ownMetric.shadowRequests,
+      "{request}",
+      "Copies of calls for shadows, by how they ended; dropped where too many ran.",
+    ),
+    shadowCost: counter(
+      ownMetric.shadowCost,
+      "USD",
+      "Cost of copies for shadows, by known prices. Not in sluice.cost.",
+    ),
     callDuration: histogram(ownMetric.callDuration, "s", "From a call's arrival to its end.", genAiDuration),
     timeToFirstToken: histogram(
       ownMetric.timeToFirstToken,

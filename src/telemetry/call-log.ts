@@ -1,6 +1,6 @@
 import { isSpanContextValid, TraceFlags } from "@opentelemetry/api";
 import type { Clock } from "../domain/clock.ts";
-import { type Attempt, AttemptOutcome } from "../domain/contract.ts";
+import { type Attempt, AttemptOutcome, type RoutingDecision } from "../domain/contract.ts";
 import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
 import type { Arrival, CallEnd } from "../domain/watch.ts";
@@ -9,7 +9,17 @@ import { describeError, type LogDestination, type LogLevel, SERVICE, shows } fro
 
 /** Writes one line for each RPC: who asked, who answered, how long it took and what it cost. Not what was said. */
 export interface CallLog {
-  ended(arrival: Arrival, end: CallEnd, traceId: string | undefined, spanId: string | undefined): void;
+  ended(arrival: Arrival, end: CallEnd, context: CallContext): void;
+}
+
+/** What is known of a call besides its end. */
+export interface CallContext {
+  readonly traceId: string | undefined;
+  readonly spanId: string | undefined;
+  /** Undefined where there was nothing to decide. */
+  readonly routing: RoutingDecision | undefined;
+  /** It is a copy of the caller's call. */
+  readonly isShadow: boolean;
 }
 
 export interface CallLogOptions {
@@ -30,7 +40,7 @@ export function createCallLog({ level, destination, clock, quotedFeatures }: Cal
   const showsAnswers = shows(level, "info");
   const showsFailures = shows(level, "warn");
   return {
-    ended(arrival, end, traceId, spanId) {
+    ended(arrival, end, context) {
       const failed = end.outcome === "failed";
       if (!(failed ? showsFailures : showsAnswers)) return;
       const at = clock.wallNow();
@@ -39,10 +49,10 @@ export function createCallLog({ level, destination, clock, quotedFeatures }: Cal
           level: failed ? "warn" : "info",
           time: toIso(at),
           service: SERVICE,
-          msg: end.outcome === "rejected" ? "rejected" : "call",
+          msg: context.isShadow ? "shadow" : end.outcome === "rejected" ? "rejected" : "call",
           request_id: arrival.requestId,
-          ...traceFields(traceId, spanId),
-          ...toFields(arrival, end, quotedFeatures),
+          ...traceFields(context),
+          ...toFields(arrival, end, context.routing, quotedFeatures),
         };
         return `${JSON.stringify(line)}\n`;
       };
@@ -66,12 +76,17 @@ function createIsoFormat(): (wallMs: number) => string {
   };
 }
 
-function traceFields(traceId = "", spanId = ""): Record<string, string> {
+function traceFields({ traceId = "", spanId = "" }: CallContext): Record<string, string> {
   if (!isSpanContextValid({ traceId, spanId, traceFlags: TraceFlags.NONE })) return {};
   return { trace_id: traceId, span_id: spanId };
 }
 
-function toFields(arrival: Arrival, end: CallEnd, quotedFeatures: ReadonlySet<string>): Record<string, unknown> {
+function toFields(
+  arrival: Arrival,
+  end: CallEnd,
+  routing: RoutingDecision | undefined,
+  quotedFeatures: ReadonlySet<string>,
+): Record<string, unknown> {
   const { attribution, usage, cost } = end;
   const quotes = quotedFeatures.has(attribution?.feature ?? "") ? "shown" : "withheld";
   return {
@@ -82,6 +97,8 @@ function toFields(arrival: Arrival, end: CallEnd, quotedFeatures: ReadonlySet<st
     operation: arrival.operation === "chat" ? undefined : arrival.operation,
     delivery: arrival.delivery,
     model: end.model || undefined,
+    overridden_model: routing?.overriddenModel || undefined,
+    routing: routing?.reason,
     provider: end.provider,
     served_model: end.servedModel || undefined,
     outcome: end.outcome,

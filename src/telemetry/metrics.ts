@@ -150,6 +150,20 @@ export class CallMetrics {
     counters[kind].series(bounded).add(1);
   }
 
+  /** A copy of a call ended: it counts in nothing that callers' calls count in. */
+  shadowEnded({ attempts, outcome }: CallEnd): void {
+    for (const attempt of attempts) {
+      const labels = this.#targetLabels(attempt);
+      this.#instruments.shadowRequests.series({ ...labels, [own.outcome]: outcome }).add(1);
+      if (attempt.cost === undefined) continue;
+      this.#instruments.shadowCost.series(labels).add(Number(attempt.cost.totalNanoUsd) / 1e9);
+    }
+  }
+
+  shadowDropped(target: AttemptTarget): void {
+    this.#instruments.shadowRequests.series({ ...this.#targetLabels(target), [own.outcome]: "dropped" }).add(1);
+  }
+
   callEnded(arrival: Arrival, end: CallEnd): void {
     const last = end.attempts.at(-1);
     const feature = this.#feature(end);
@@ -218,7 +232,7 @@ export class CallMetrics {
     }
   }
 
-  #targetLabels({ provider, model }: AttemptEnd["attempt"]): Attributes {
+  #targetLabels({ provider, model }: Pick<AttemptTarget, "provider" | "model">): Attributes {
     return { [own.provider]: provider, [own.model]: this.#labels.models.of(model) };
   }
 

@@ -70,6 +70,12 @@ export const own = {
   costNanoUsd: "sluice.cost_nano_usd",
   estimated: "sluice.estimated",
   connectionState: "sluice.connection.state",
+  routingReason: "sluice.routing.reason",
+  routingAskedModel: "sluice.routing.asked_model",
+  routingOverriddenModel: "sluice.routing.overridden_model",
+  routingTargets: "sluice.routing.targets",
+  routingSkipped: "sluice.routing.skipped",
+  shadow: "sluice.shadow",
   /** Followed by the key of the caller's metadata. */
   metadataPrefix: "sluice.metadata.",
   /** Followed by the name of the cohort, a key of the caller's metadata. */
@@ -83,6 +89,8 @@ export const ownMetric = {
   hedges: "sluice.hedges",
   restarts: "sluice.restarts",
   cost: "sluice.cost",
+  shadowRequests: "sluice.shadow.requests",
+  shadowCost: "sluice.shadow.cost",
   unpriced: "sluice.cost.unpriced",
   callDuration: "sluice.call.duration",
   timeToFirstToken: "sluice.time_to_first_token",

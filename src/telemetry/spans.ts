@@ -7,7 +7,7 @@ import {
   type Tracer,
   trace,
 } from "@opentelemetry/api";
-import { AttemptOutcome, ErrorReason } from "../domain/contract.ts";
+import { AttemptOutcome, ErrorReason, type RoutingDecision } from "../domain/contract.ts";
 import type { Batch } from "../domain/event.ts";
 import { codeName, isServerFault, reasonName, reasonRow } from "../domain/reasons.ts";
 import type { Admission, Arrival, AttemptEnd, AttemptTarget, CallEnd, Reattempt } from "../domain/watch.ts";
@@ -23,26 +23,32 @@ export interface ContentRecording {
   readonly maxChars: number;
 }
 
-/** The SERVER span of one RPC. */
+/** The SERVER span of one RPC; or, below it, the span of a copy that was made of it. */
 export class CallSpan {
   readonly #tracer: Tracer;
   readonly #content: ContentRecording;
   readonly #arrival: Arrival;
+  readonly #isShadow: boolean;
   readonly #span: Span;
   #shared: Attributes = NO_ATTRIBUTES;
 
-  constructor(tracer: Tracer, content: ContentRecording, arrival: Arrival) {
+  /** `original`: the span of the call of which this is a copy. */
+  constructor(tracer: Tracer, content: ContentRecording, arrival: Arrival, original?: CallSpan) {
     this.#tracer = tracer;
     this.#content = content;
     this.#arrival = arrival;
-    this.#span = tracer.startSpan(
-      arrival.method,
-      {
-        kind: SpanKind.SERVER,
-        attributes: { [attribute.rpcSystemName]: arrival.system, [attribute.rpcMethod]: arrival.method },
-      },
-      readTraceContext(arrival),
-    );
+    this.#isShadow = original !== undefined;
+    this.#span =
+      original === undefined
+        ? tracer.startSpan(
+            arrival.method,
+            {
+              kind: SpanKind.SERVER,
+              attributes: { [attribute.rpcSystemName]: arrival.system, [attribute.rpcMethod]: arrival.method },
+            },
+            readTraceContext(arrival),
+          )
+        : tracer.startSpan("shadow", { kind: SpanKind.INTERNAL }, trace.setSpan(ROOT_CONTEXT, original.#span));
   }
 
   get traceId(): string {
@@ -60,7 +66,24 @@ export class CallSpan {
   admitted(call: Admission): void {
     if (!this.#span.isRecording()) return;
     this.#shared = attributionAttributes(this.#arrival.requestId, call.attribution);
+    if (this.#isShadow) this.#shared[own.shadow] = true;
     this.#span.setAttributes(this.#shared);
+  }
+
+  routed({ askedModel, overriddenModel, reason, targets, skipped }: RoutingDecision): void {
+    const span = this.#span;
+    if (!span.isRecording()) return;
+    span.setAttributes({ [own.routingReason]: reason, [own.routingAskedModel]: askedModel });
+    if (overriddenModel !== "") span.setAttribute(own.routingOverriddenModel, overriddenModel);
+    if (targets.length > 0) span.setAttribute(own.routingTargets, [...targets]);
+    if (skipped.length > 0) span.setAttribute(own.routingSkipped, [...skipped]);
+  }
+
+  /** The span of a copy. */
+  shadow(call: Admission): CallSpan {
+    const span = new CallSpan(this.#tracer, this.#content, this.#arrival, this);
+    span.admitted(call);
+    return span;
   }
 
   /** Undefined where this RPC's trace is not recorded. */
@@ -99,7 +122,7 @@ export class CallSpan {
       }
       span.setAttribute(own.outcome, end.outcome);
       span.setAttribute(own.attempts, end.attempts.length);
-      const status = statusOf(this.#arrival.system, end.reason);
+      const status = this.#isShadow ? undefined : statusOf(this.#arrival.system, end.reason);
       if (status !== undefined) span.setAttribute(attribute.rpcResponseStatusCode, status);
       if (end.reason !== ErrorReason.UNSPECIFIED) span.setAttribute(own.reason, reasonName(end.reason));
       if (isFault(end.reason)) {

@@ -1,4 +1,5 @@
 import type { Tracer } from "@opentelemetry/api";
+import type { RoutingDecision } from "../domain/contract.ts";
 import type { Batch } from "../domain/event.ts";
 import type {
   Admission,
@@ -36,6 +37,7 @@ class Watch implements CallWatch {
   readonly #arrival: Arrival;
   #span: CallSpan | undefined;
   #call: Admission | undefined;
+  #routing: RoutingDecision | undefined;
 
   constructor(options: WatcherOptions, arrival: Arrival) {
     this.#options = options;
@@ -51,8 +53,13 @@ class Watch implements CallWatch {
     this.#guard(() => this.#span?.admitted(call));
   }
 
+  routed(decision: RoutingDecision): void {
+    this.#routing = decision;
+    this.#guard(() => this.#span?.routed(decision));
+  }
+
   attempt(target: AttemptTarget): AttemptWatch {
-    return new WatchedAttempt(this.#options, this.#arrival, this.#call, this.#span, target);
+    return new WatchedAttempt(this.#options, this.#arrival, this.#call, this.#span, target, true);
   }
 
   reattempt(reattempt: Reattempt): void {
@@ -60,15 +67,70 @@ class Watch implements CallWatch {
     this.#guard(() => this.#options.metrics.reattempt(reattempt));
   }
 
+  shadow(): CallWatch {
+    return new ShadowWatch(this.#options, this.#arrival, this.#call, this.#span);
+  }
+
+  shadowDropped(target: AttemptTarget): void {
+    this.#guard(() => this.#options.metrics.shadowDropped(target));
+  }
+
   ended(end: CallEnd): void {
     const { log, metrics } = this.#options;
-    this.#guard(() => log.ended(this.#arrival, end, this.#span?.traceId, this.#span?.spanId));
+    const [span, routing] = [this.#span, this.#routing];
+    this.#guard(() => {
+      log.ended(this.#arrival, end, { traceId: span?.traceId, spanId: span?.spanId, routing, isShadow: false });
+    });
     this.#guard(() => metrics.callEnded(this.#arrival, end));
     this.#guard(() => this.#span?.ended(end));
   }
 
   #guard(watch: () => void): void {
     guard(this.#options, watch);
+  }
+}
+
+/** A copy of a call: it has a span, a line and metrics of its own, and is in nothing that tells of callers. */
+class ShadowWatch implements CallWatch {
+  readonly #options: WatcherOptions;
+  readonly #arrival: Arrival;
+  readonly #call: Admission | undefined;
+  #span: CallSpan | undefined;
+
+  constructor(options: WatcherOptions, arrival: Arrival, call: Admission | undefined, original: CallSpan | undefined) {
+    this.#options = options;
+    this.#arrival = arrival;
+    this.#call = call;
+    guard(options, () => {
+      if (call !== undefined) this.#span = original?.shadow(call);
+    });
+  }
+
+  admitted(): void {}
+
+  routed(): void {}
+
+  attempt(target: AttemptTarget): AttemptWatch {
+    return new WatchedAttempt(this.#options, this.#arrival, this.#call, this.#span, target, false);
+  }
+
+  reattempt(): void {}
+
+  shadow(): CallWatch {
+    return this;
+  }
+
+  shadowDropped(): void {}
+
+  ended(end: CallEnd): void {
+    const { log, metrics } = this.#options;
+    const span = this.#span;
+    guard(this.#options, () => {
+      const ids = { traceId: span?.traceId, spanId: span?.spanId };
+      log.ended(this.#arrival, end, { ...ids, routing: undefined, isShadow: true });
+    });
+    guard(this.#options, () => metrics.shadowEnded(end));
+    guard(this.#options, () => span?.ended(end));
   }
 }
 
@@ -87,13 +149,14 @@ class WatchedAttempt implements AttemptWatch {
     call: Admission | undefined,
     parent: CallSpan | undefined,
     target: AttemptTarget,
+    measures: boolean,
   ) {
     this.#options = options;
     this.#streams = arrival.delivery === "stream";
     this.#parent = parent;
     guard(options, () => {
       if (call !== undefined) this.#span = parent?.attempt(call, target);
-      this.#series = options.metrics.attempt(target, arrival.operation);
+      if (measures) this.#series = options.metrics.attempt(target, arrival.operation);
     });
   }
 

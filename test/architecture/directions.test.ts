@@ -37,6 +37,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "pipeline",
     "prices.ts",
     "provider",
+    "routes.ts",
     "service",
     "signing.ts",
   ],
@@ -50,6 +51,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
     "provider",
     "transport",
   ],
+  "routes.ts": ["config", "domain", "pipeline", "provider", "routing"],
   "reload.ts": ["config", "gateway.ts", "prepare.ts"],
   "observing.ts": ["config", "domain", "pricing", "provider", "service", "telemetry", "transport"],
   "gateway.ts": [

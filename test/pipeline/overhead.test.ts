@@ -103,18 +103,18 @@ async function start(
     watch: { ...unwatched, ...watching, ended: (end) => ends.push(end) },
   };
   const timeouts = { headersMs: HOUR_MS, firstTokenMs: HOUR_MS, idleMs: HOUR_MS, attemptMs: HOUR_MS };
-  const handle = observe(own)(
-    route({ providers: new Map([["house", house]]), aliases: new Map() })(
-      attempt({
-        clock: own,
-        random: () => 1,
-        hedging: new Map(),
-        health: new HealthRegistry({ breaker: BREAKER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS }, own, () => 0),
-        retry: { maxAttempts: 3, baseDelayMs: RETRY_MS, maxDelayMs: RETRY_MS, maxRetryAfterMs: HOUR_MS },
-        accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), own),
-        timeouts,
-      }),
-    ),
+  const attempted = attempt({
+    clock: own,
+    random: () => 1,
+    hedging: new Map(),
+    health: new HealthRegistry({ breaker: BREAKER_DEFAULTS, retryBudget: RETRY_BUDGET_DEFAULTS }, own, () => 0),
+    retry: { maxAttempts: 3, baseDelayMs: RETRY_MS, maxDelayMs: RETRY_MS, maxRetryAfterMs: HOUR_MS },
+    accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), own),
+    timeouts,
+  });
+  const routed = route({ providers: new Map([["house", house]]), aliases: new Map() }, () => 1);
+  const handle = observe<Call>(own)(
+    routed(({ candidates: targets, ...routedCall }) => attempted({ ...routedCall, targets })),
   );
   return { batches: batchesOf(handle(call)), ends };
 }

@@ -3,9 +3,10 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Call } from "../../src/domain/call.ts";
 import { CompleteRequestSchema, ErrorReason } from "../../src/domain/contract.ts";
 import type { GatewayError } from "../../src/domain/error.ts";
-import { type Routes, route } from "../../src/pipeline/route.ts";
+import { type Alias, type Routes, route, toRoute } from "../../src/pipeline/route.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
+import type { Target } from "../../src/provider/upstream.ts";
 import { unwatched } from "../support/unwatched.ts";
 import { createManualClock } from "./manual-clock.ts";
 
@@ -32,6 +33,10 @@ function provider(name: string): Provider {
   return made;
 }
 
+function alias(name: string, ...targets: readonly Target[]): [string, Alias] {
+  return [name, { ...toRoute(targets), rules: () => undefined, allows: new Set() }];
+}
+
 function routes(): Routes {
   const openai = provider("openai");
   const groq = provider("groq");
@@ -41,15 +46,9 @@ function routes(): Routes {
       ["groq", groq],
     ]),
     aliases: new Map([
-      ["fast", [{ provider: groq, model: "llama" }]],
-      ["openai/gpt", [{ provider: groq, model: "stand-in" }]],
-      [
-        "smart",
-        [
-          { provider: openai, model: "gpt" },
-          { provider: groq, model: "llama" },
-        ],
-      ],
+      alias("fast", { provider: groq, model: "llama" }),
+      alias("openai/gpt", { provider: groq, model: "stand-in" }),
+      alias("smart", { provider: openai, model: "gpt" }, { provider: groq, model: "llama" }),
     ]),
   };
 }
@@ -79,8 +78,11 @@ async function find(
     watch: unwatched,
   };
   let found: unknown;
-  const handler = route(from)(async (routed) => {
-    found = routed.targets.map((target) => `${target.provider.name}/${target.model}`);
+  const handler = route(
+    from,
+    () => 0,
+  )(async (routed) => {
+    found = routed.candidates.map((target) => `${target.provider.name}/${target.model}`);
     return { first: [], rest: undefined };
   });
   try {

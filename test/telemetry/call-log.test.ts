@@ -130,6 +130,7 @@ test("a call that failed after retries: every attempt, and why it ended", async 
       level: "warn",
       delivery: "unary",
       model: "best",
+      routing: "cascade",
       provider: "house",
       outcome: "failed",
       reason: "UPSTREAM_REDIRECTED",

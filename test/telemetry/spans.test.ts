@@ -251,7 +251,13 @@ test("a fail-over is an event of the SERVER span, and the CLIENT spans name each
   expect(await traced.stories()).toEqual([
     server(
       "stream",
-      { ...ANSWERED, "sluice.attempts": 2 },
+      {
+        ...ANSWERED,
+        "sluice.attempts": 2,
+        "sluice.routing.reason": "cascade",
+        "sluice.routing.asked_model": "both",
+        "sluice.routing.targets": ["house/fault.unauthorized", "spare/echo"],
+      },
       {
         events: [
           [

@@ -263,7 +263,8 @@ export type RoutingDecision = Message<"sluice.v1.RoutingDecision"> & {
 
   /**
    * The alias or `provider/model` that it was sent to, where a rule of the
-   * configuration decided otherwise. Empty where none did.
+   * configuration decided otherwise; the rule's targets, with commas between,
+   * where it has its own. Empty where none did.
    *
    * @generated from field: string overridden_model = 2;
    */
@@ -271,7 +272,8 @@ export type RoutingDecision = Message<"sluice.v1.RoutingDecision"> & {
 
   /**
    * Why, in the gateway's words: the rule and the strategy, such as
-   * `rule:canary:user weighted:sticky`.
+   * `rule:canary:user weighted:sticky`; `direct` where the call asked for a
+   * `provider/model`.
    *
    * @generated from field: string reason = 3;
    */
