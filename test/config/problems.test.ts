@@ -105,7 +105,75 @@ const rules: readonly Row[] = [
   ["limits: { drain_timeout: 999999999999s }", ["limits.drain_timeout", expect.any(String)]],
 ];
 
+/** Models of the provider `house`; a rule is of the model `m`. */
+function model(rest: string, more = ""): string {
+  return `${house} } }\nmodels: { m: { targets: [house/a, house/b]${rest} }${more} }`;
+}
+
+const models: readonly Row[] = [
+  [
+    model(", rules: [1, { name: a, metadata: [{ kee: x }] }]"),
+    ["models.m.rules[0]", "must be a block of keys"],
+    ["models.m.rules[1].metadata[0].kee", "is no known key; did you mean key?"],
+  ],
+  [model(", sticky_by: customer"), ["models.m.sticky_by", address]],
+  [model(", weights: { house/a: -1, house/b: 1 }"), ["models.m.weights.house/a", expect.any(String)]],
+  [
+    model(", strategy: weighted, weights: { house/a: 1, house/c: 1 }"),
+    ["models.m.weights.house/c", "is none of the targets"],
+    ["models.m.weights", "lack house/b; with 0 it is asked only when others fail"],
+  ],
+  [
+    model(", strategy: weighted, weights: { house/a: 0, house/b: 0 }"),
+    ["models.m.weights", "are all 0; give one target more"],
+  ],
+  [model(", weights: { house/a: 1, house/b: 1 }"), ["models.m.weights", "count with strategy weighted only; set it"]],
+  [model(", allow_callers: [model]"), ["models.m.allow_callers[0]", expect.stringContaining("sticky_key")]],
+  [model(", shadow: { target: hose/a, percentage: 101 }"), ["models.m.shadow.percentage", expect.any(String)]],
+  [
+    model(", shadow: { target: hose/a }"),
+    ["models.m.shadow.target", 'no provider "hose" is configured'],
+    ["models.m.shadow.percentage", "must be more than 0; leave the shadow out"],
+  ],
+  [model(", rules: [{ name: a }]"), ["models.m.rules[0]", "needs a model, targets or a strategy"]],
+  [model(", rules: [{ model: n }]"), ["models.m.rules[0].name", address]],
+  [
+    model(", rules: [{ name: a, model: n }, { name: a, model: house/c, targets: [house/a] }]"),
+    ["models.m.rules[0].model", '"n" is neither an alias under models nor provider/model'],
+    ["models.m.rules[1].targets", "cannot stand beside model; leave one of them out"],
+    ["models.m.rules[1].name", "is another rule's, too; give each its own"],
+  ],
+  [
+    model(", rules: [{ name: a, model: m }, { name: b, model: hose/a }, { name: c, targets: [hose/a] }]"),
+    ["models.m.rules[0].model", "is the model that the rule is of; name another"],
+    ["models.m.rules[1].model", 'no provider "hose" is configured'],
+    ["models.m.rules[2].targets[0]", 'no provider "hose" is configured'],
+  ],
+  [
+    model(", rules: [{ name: a, model: house/a, sticky_by: user, weights: { house/a: 1 } }]"),
+    ["models.m.rules[0].weights", "need targets of the rule's own"],
+    ["models.m.rules[0].sticky_by", "is for rules with a percentage"],
+  ],
+  [
+    model(", rules: [{ name: a, strategy: fastest, targets: [house/a], weights: { house/a: 1 } }]"),
+    ["models.m.rules[0].weights", "count with strategy weighted only; set it"],
+  ],
+  [
+    model(", rules: [{ name: a, model: house/a, metadata: [{ key: k, values: [a] }, { key: k, values: [b] }] }]"),
+    ["models.m.rules[0].metadata[1].key", "stands here twice; put all values into one list"],
+  ],
+];
+
 const providers: readonly Row[] = [
+  [
+    `${house}, api_key: env:ONE, api_keys: [sk-literal, env:TWO, env:ALSO_ONE] } }`,
+    ["providers.house.api_keys[0]", reference],
+    ["providers.house.api_keys[2]", "is the same key as env:ONE; leave one of them out"],
+  ],
+  [
+    "providers: { a: { ai_sdk: { package: some }, api_keys: [env:ONE] } }",
+    ["providers.a.api_keys", expect.any(String)],
+  ],
   ["providers: { a: {} }", ["providers.a", "needs a preset, or a dialect with a base_url, or ai_sdk"]],
   ["providers: { a: { preset: openia } }", ["providers.a.preset", `no such preset; there are ${presets}`]],
   ["providers: { a: { preset: toString } }", ["providers.a.preset", `no such preset; there are ${presets}`]],
@@ -151,12 +219,13 @@ const providers: readonly Row[] = [
   ],
 ];
 
-const environment = { EMPTY: "", SPACED: "a b" };
+const environment = { EMPTY: "", SPACED: "a b", ONE: "k-1", TWO: "k-2", ALSO_ONE: "k-1" };
 
 describe.each([
   { step: "the shape", rows: shapes },
   { step: "the schema's rules", rows: rules },
-  { step: "providers and models", rows: providers },
+  { step: "models", rows: models },
+  { step: "providers", rows: providers },
 ])("$step", ({ rows }) => {
   test.each(rows.map(([yaml, ...expected]) => ({ yaml, expected })))("$yaml", ({ yaml, expected }) => {
     expect(problemsOf(yaml, environment)).toEqual(expected.map(([path, message]) => ({ path, message })));
