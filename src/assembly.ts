@@ -7,7 +7,7 @@ import type { Settings } from "./config/settings.ts";
 import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
-import { toMs } from "./domain/duration.ts";
+import { createKeys } from "./keys.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
 import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
@@ -15,7 +15,6 @@ import { attempt } from "./pipeline/attempt.ts";
 import { count } from "./pipeline/count.ts";
 import { embed } from "./pipeline/embed.ts";
 import { type HealthOptions, HealthRegistry, mayAsk } from "./pipeline/health.ts";
-import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { observe, observeWhole } from "./pipeline/observe.ts";
 import { order } from "./pipeline/order.ts";
 import { qualify } from "./pipeline/qualify.ts";
@@ -28,11 +27,12 @@ import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
 import { Provider } from "./provider/provider.ts";
 import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { UpstreamProvider } from "./provider/upstream.ts";
-import { createRoutes } from "./routes.ts";
+import { createRoutes, toHedging } from "./routes.ts";
 import { outputClass } from "./routing/ewma.ts";
 import type { CallPlan } from "./service/call-plan.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
+import type { Log } from "./telemetry/log.ts";
 
 /** What a configuration decides about calls. A reload changes it for the calls that come after. */
 export interface Plan {
@@ -66,12 +66,12 @@ export class Assembly implements CallPlan {
   #whenLeft: (() => void) | undefined;
 
   /** Takes over the providers of `previous` that are configured as before, with their connections. */
-  constructor(plan: Plan, clock: Clock, random: Random, previous?: Assembly) {
+  constructor(plan: Plan, clock: Clock, random: Random, log: Pick<Log, "warn">, previous?: Assembly) {
     const { settings, providers, models, prices, capabilities } = plan;
     this.#made = new Map(
       providers.map((given) => [
         given.name,
-        make(given, plan, clock, previous === undefined ? undefined : previous.#made.get(given.name)),
+        make(given, plan, clock, log, previous === undefined ? undefined : previous.#made.get(given.name)),
       ]),
     );
     this.providers = new Map(Array.from(this.#made, ([name, { provider }]) => [name, provider]));
@@ -164,7 +164,7 @@ export class Assembly implements CallPlan {
   }
 }
 
-function make(given: ProviderSettings, plan: Plan, clock: Clock, previous?: Made): Made {
+function make(given: ProviderSettings, plan: Plan, clock: Clock, log: Pick<Log, "warn">, previous?: Made): Made {
   const { settings, prices } = plan;
   const { name, key, aiSdk, baseUrl, headers, maxConnections } = given;
   const options = {
@@ -172,7 +172,8 @@ function make(given: ProviderSettings, plan: Plan, clock: Clock, previous?: Made
     limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
     catalogueProvider: prices.catalogueProviders.get(name),
   };
-  const secrets = Object.values(aiSdk?.secrets ?? {}).map((secret) => secret.reveal());
+  const ofPackage = Object.values(aiSdk?.secrets ?? {});
+  const secrets = [...ofPackage, ...(given.keys ?? []).map(({ secret }) => secret)].map((secret) => secret.reveal());
   const from = { ...given, ...options, key: key?.reveal(), secrets };
   if (previous !== undefined && isDeepStrictEqual(previous.from, from)) return previous;
   const shared = { ...options, clock, name, key, baseUrl, headers, maxConnections };
@@ -182,6 +183,7 @@ function make(given: ProviderSettings, plan: Plan, clock: Clock, previous?: Made
   const provider = new Provider({
     ...shared,
     dialect,
+    keys: given.keys === undefined ? undefined : createKeys(name, given.keys, clock, log),
     keyHeader: keyHeaderOf(given.preset, given.dialect),
     authorize: authorizeOf(given, settings, clock),
     vendor: vendorOf(given.preset) ?? name,
@@ -227,14 +229,4 @@ function openPackaged(
     const words = error instanceof Error ? error.message : "it throws";
     throw new ConfigError([{ path, message: `the package does not take this: ${words}` }]);
   }
-}
-
-function toHedging(models: Config["models"], accounts: Accounts, clock: Clock): ReadonlyMap<string, Hedging> {
-  return new Map(
-    Object.entries(models).flatMap(([alias, { hedge }]): [string, Hedging][] => {
-      if (hedge === undefined) return [];
-      const options = { delayMs: toMs(hedge.after), maxUsdPerHour: hedge.maxUsdPerHour };
-      return [[alias, createHedging(options, accounts, clock)]];
-    }),
-  );
 }

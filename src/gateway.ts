@@ -91,7 +91,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, clock, random, log } = options;
   checkAddresses(options);
   let current: Plan = options;
-  let assembly = new Assembly(options, clock, random);
+  let assembly = new Assembly(options, clock, random, log);
   const calls = new Calls(clock);
   const resuming = new Resuming(createMemoryResumeStore(), settings.resume, clock);
   const observing = await openObserving({
@@ -170,7 +170,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       const startedAt = clock.wallNow();
       const restart = changedForGood(current.settings, next.settings);
       const replaced = assembly;
-      assembly = new Assembly(next, clock, random, replaced);
+      assembly = new Assembly(next, clock, random, log, replaced);
       current = next;
       replaced.replacedBy(assembly);
       observing.reloaded({ outcome: "applied", startedAt, endedAt: clock.wallNow() });

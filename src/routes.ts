@@ -1,5 +1,8 @@
 import type { Config } from "./config/load.ts";
+import type { Clock } from "./domain/clock.ts";
 import { toMs } from "./domain/duration.ts";
+import type { Accounts } from "./pipeline/account.ts";
+import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { type Alias, type Detour, type Freedom, type Route, type Routes, toRoute } from "./pipeline/route.ts";
 import type { Shadowing } from "./pipeline/stages.ts";
 import type { Target, UpstreamProvider } from "./provider/upstream.ts";
@@ -93,4 +96,15 @@ function toTargets(names: readonly string[], providers: Providers): readonly Tar
 function toWeights(weights: Readonly<Record<string, number>>): ReadonlyMap<string, number> | undefined {
   const entries = Object.entries(weights);
   return entries.length === 0 ? undefined : new Map(entries);
+}
+
+/** Which models have hedges, by their aliases. */
+export function toHedging(models: Config["models"], accounts: Accounts, clock: Clock): ReadonlyMap<string, Hedging> {
+  return new Map(
+    Object.entries(models).flatMap(([alias, { hedge }]): [string, Hedging][] => {
+      if (hedge === undefined) return [];
+      const options = { delayMs: toMs(hedge.after), maxUsdPerHour: hedge.maxUsdPerHour };
+      return [[alias, createHedging(options, accounts, clock)]];
+    }),
+  );
 }

@@ -60,6 +60,20 @@ export class GatewayError extends Error {
     return new GatewayError(this.reason, message, { metadata, retryAfterMs, violations, quoted });
   }
 
+  /** The same failure with another wait before it is worth trying again, ms; undefined takes it away. */
+  retryingAfter(retryAfterMs: number | undefined): GatewayError {
+    const { message, metadata, violations, cause } = this;
+    const changed = new GatewayError(this.reason, message, {
+      metadata,
+      retryAfterMs,
+      violations,
+      quoted: this.#quoted,
+      cause,
+    });
+    changed.failure = this.failure;
+    return changed;
+  }
+
   /** The same failure with more metadata; what is known already stays. */
   with(metadata: Readonly<Record<string, string>>): GatewayError {
     const named = new GatewayError(this.reason, this.message, {

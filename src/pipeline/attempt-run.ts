@@ -161,7 +161,10 @@ export class AttemptRun implements Rest {
     const error = toGatewayError(thrown);
     if (!this.#over) {
       this.#record.failed(error);
-      this.#health.failed(error, this.#upstream.head, this.#impatient);
+      // What one key of several is told is not the target's: another key may be used.
+      if (this.target.provider.keys?.concern(error.reason) === true) {
+        this.#health.failed(error.retryingAfter(undefined), undefined, this.#impatient);
+      } else this.#health.failed(error, this.#upstream.head, this.#impatient);
       this.#end();
     }
     return describeFailure(error, this.#call, this.target);
@@ -175,7 +178,7 @@ export class AttemptRun implements Rest {
   }
 
   readonly #onHead = (): void => {
-    this.#health.head(this.#upstream.head);
+    if (this.target.provider.keys === undefined) this.#health.head(this.#upstream.head);
     if (this.#call.delivery !== "stream") return;
     this.#awaited = "first";
     this.#waitLimit = Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.firstTokenMs);

@@ -222,6 +222,7 @@ export class Pursuit {
         attemptsOnTarget: this.#attemptsOnTarget,
         targetsLeft: preference === "other-first" && targetsLeft > 0 ? retry.maxAttempts : targetsLeft,
         remainingMs: call.deadline - clock.now(),
+        hasSpareKey: this.#candidates[this.#at]?.provider.keys?.hasSpare(error.reason) === true,
         notIdempotent: call.handling?.notIdempotent === true,
       },
       retry,

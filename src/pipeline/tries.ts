@@ -78,6 +78,7 @@ export class Tries {
         attemptsOnTarget: attempts,
         targetsLeft: this.#targetsLeft,
         remainingMs: this.#call.deadline - clock.now(),
+        hasSpareKey: this.target.provider.keys?.hasSpare(error.reason) === true,
         notIdempotent: this.#call.handling?.notIdempotent === true,
       },
       retry,

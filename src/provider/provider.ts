@@ -5,6 +5,7 @@ import type { Secret } from "../domain/secret.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
 import type { Dialect, EncodedRequest } from "./dialect.ts";
+import type { Keys } from "./keys.ts";
 import type { KeyHeader } from "./presets.ts";
 import { noVectors } from "./unsupported.ts";
 import type { BoundEmbedder, Counting, SendWhole, UpstreamProvider } from "./upstream.ts";
@@ -29,6 +30,8 @@ export interface ProviderOptions extends ConnectionOptions {
   /** Address before the dialect's own path. */
   readonly baseUrl: string;
   readonly key: Secret | undefined;
+  /** Instead of `key`, where there are several. */
+  readonly keys?: Keys | undefined;
   readonly keyHeader: KeyHeader;
   /** Instead of a key: signs each request. */
   readonly authorize?: Authorize | undefined;
@@ -43,6 +46,7 @@ export interface ProviderOptions extends ConnectionOptions {
 export class Provider implements UpstreamProvider<EncodedRequest> {
   readonly name: string;
   readonly catalogueProvider: string | undefined;
+  readonly keys: Keys | undefined;
   readonly #host: string;
   readonly #port: number;
   readonly #options: ProviderOptions;
@@ -55,6 +59,7 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
     const url = new URL(options.baseUrl);
     this.name = options.name;
     this.catalogueProvider = options.catalogueProvider;
+    this.keys = options.keys;
     this.#host = url.hostname;
     this.#port = url.port === "" ? (url.protocol === "https:" ? 443 : 80) : Number(url.port);
     this.#options = options;
@@ -63,7 +68,7 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
     this.#headers = {
       ...options.headers,
       "accept-encoding": "identity",
-      ...keyHeaders(options),
+      ...(options.key === undefined || options.keys !== undefined ? {} : toKeyHeaders(options.keyHeader, options.key)),
       "user-agent": "sluice",
     };
   }
@@ -78,13 +83,18 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
     return this.#connections.counts();
   }
 
-  /** Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves. */
+  /**
+   * Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves; and what is
+   * wrong with its keys, where none may be used now.
+   */
   encode(call: Call, model: string): EncodedRequest {
+    this.keys?.demand();
     return this.#options.dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
   }
 
   /** How vectors of this model are made. Throws `FEATURE_UNSUPPORTED` where the provider has none. */
   embedder(input: EmbeddingInput, model: string): BoundEmbedder {
+    this.keys?.demand();
     const { embedder } = this.#options.dialect;
     const target = { provider: this.name, model };
     if (embedder === undefined) throw noVectors(target);
@@ -104,6 +114,7 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
       dialect.encode(prompt, target, "unary");
       return undefined;
     }
+    this.keys?.demand();
     const request = counter.encode(prompt, target);
     return request && { send: this.#whole(model, request), decode: (answer) => counter.decode(answer) };
   }
@@ -131,18 +142,20 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
 
   /** With the trace's headers, where the provider is to hear of it. */
   #request(model: string, encoded: EncodedRequest, watch: Pick<AttemptWatch, "headers">): UpstreamRequestOptions {
-    const { dialect, clock, limits, propagatesTrace, authorize } = this.#options;
+    const { dialect, clock, limits, propagatesTrace, authorize, keyHeader } = this.#options;
+    const keyUse = this.keys?.take();
+    const own = this.#withOwnHeaders(encoded.headers);
+    const headers = keyUse === undefined ? own : { ...own, ...toKeyHeaders(keyHeader, keyUse.secret) };
     return {
       dialect,
       clock,
       limits,
       authorize,
+      keyUse,
       connections: this.#connections,
       request: {
         path: this.#basePath + this.#path(encoded, model),
-        headers: propagatesTrace
-          ? { ...this.#withOwnHeaders(encoded.headers), ...watch.headers }
-          : this.#withOwnHeaders(encoded.headers),
+        headers: propagatesTrace ? { ...headers, ...watch.headers } : headers,
         body: encoded.body,
       },
       conceal: this.#conceal,
@@ -160,6 +173,7 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
   }
 
   readonly #conceal = (text: string): string => {
+    if (this.keys !== undefined) return this.keys.conceal(text);
     const key = this.#options.key?.reveal();
     return key === undefined ? text : text.replaceAll(key, "[redacted]");
   };
@@ -176,7 +190,6 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
   }
 }
 
-function keyHeaders({ key, keyHeader }: ProviderOptions): Record<string, string> {
-  if (key === undefined) return {};
+function toKeyHeaders(keyHeader: KeyHeader, key: Secret): Record<string, string> {
   return { [keyHeader]: keyHeader === "authorization" ? `Bearer ${key.reveal()}` : key.reveal() };
 }

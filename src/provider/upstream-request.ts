@@ -4,6 +4,7 @@ import { GatewayError } from "../domain/error.ts";
 import { decompress, type Read } from "../wire/decompress.ts";
 import { type Connections, type Exchange, readAll, type WireHead, type WireRequest } from "../wire/send.ts";
 import type { Dialect, WholeAnswer } from "./dialect.ts";
+import type { KeyUse } from "./keys.ts";
 import { explainPage, explainRedirect, readRefusal, readStart } from "./refusal.ts";
 
 /** How long the rest of a body may take that is read only to keep its connection. */
@@ -29,6 +30,8 @@ export interface UpstreamRequestOptions {
   readonly request: WireRequest;
   /** Adds what lets the request in, where that takes more than a header that is always the same. */
   readonly authorize: Authorize | undefined;
+  /** The key of the request, where there are several. */
+  readonly keyUse?: KeyUse | undefined;
   /** Takes the provider's key out of its words: some quote the request that they refuse. */
   readonly conceal: (text: string) => string;
 }
@@ -109,7 +112,8 @@ export class UpstreamRequest {
   /** Sends the request. Resolves with the head of a success, whose body is still to come; `onHead` runs before. */
   async begin(onHead: () => void): Promise<BegunAnswer> {
     this.#throwIfAborted();
-    const { authorize, connections, dialect, clock, conceal, request } = this.#options;
+    const { authorize, connections, dialect, clock, conceal, keyUse, request } = this.#options;
+    if (keyUse?.refusal !== undefined) throw keyUse.refusal;
     const authorized = authorize === undefined ? request : await this.#unlessAborted(authorize(request));
     this.#throwIfAborted();
     const exchange = connections.send(authorized);
@@ -118,6 +122,7 @@ export class UpstreamRequest {
     const head = await exchange.head();
     this.came();
     this.#head = head;
+    keyUse?.answered(head);
     if (head.status >= 300 && head.status < 400) throw explainRedirect(head.status);
     const succeeded = head.status >= 200 && head.status < 300;
     if (!succeeded) {
@@ -140,9 +145,12 @@ export class UpstreamRequest {
     return bytes.toString("utf8");
   }
 
-  /** The error without the provider's key. */
+  /** The error without the provider's key, which hears of it. */
   concealed(error: unknown): unknown {
-    return error instanceof GatewayError ? error.reworded(this.#options.conceal) : error;
+    if (!(error instanceof GatewayError)) return error;
+    const { conceal, keyUse } = this.#options;
+    const concealed = error.reworded(conceal);
+    return keyUse === undefined ? concealed : keyUse.failed(concealed);
   }
 
   /** The upstream is waited for, from now on. */

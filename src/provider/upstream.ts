@@ -1,5 +1,5 @@
 import type { Call } from "../domain/call.ts";
-import type { EmbeddingInput, Prompt, Usage } from "../domain/contract.ts";
+import type { EmbeddingInput, ErrorReason, Prompt, Usage } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
@@ -51,6 +51,14 @@ export interface Counting {
   readonly decode: (answer: WholeAnswer) => number;
 }
 
+/** What the keys of a provider mean for its failures. */
+export interface SpareKeys {
+  /** Such a failure tells of the key that was used, and not of the target. */
+  concern(reason: ErrorReason): boolean;
+  /** After such a failure of one key, another one may be used at once. */
+  hasSpare(reason: ErrorReason): boolean;
+}
+
 /** A configured place to send calls to, whatever speaks its wire. Must be closed. */
 export interface UpstreamProvider<Encoded = unknown> {
   /** As callers and logs name it. */
@@ -75,6 +83,8 @@ export interface UpstreamProvider<Encoded = unknown> {
   embedder(input: EmbeddingInput, model: string): BoundEmbedder;
   /** How the provider counts this prompt; undefined where it does not. Throws where the model cannot take the prompt. */
   counter(prompt: Prompt, model: string): Counting | undefined;
+  /** Several keys, with limits each of its own. Undefined where there is one at most. */
+  readonly keys?: SpareKeys | undefined;
   close(): Promise<void>;
 }
 

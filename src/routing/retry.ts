@@ -21,6 +21,8 @@ export interface Situation {
   /** Until the call's deadline, ms. */
   readonly remainingMs: number;
   readonly notIdempotent: boolean;
+  /** The target has another key, of which the error does not tell. */
+  readonly hasSpareKey?: boolean;
 }
 
 export type Decision =
@@ -36,7 +38,8 @@ const RETRY_AFTER_JITTER_MS = 100;
  *
  * Each target that is still to come has an attempt reserved; only attempts beyond these are spent on asking the same
  * target again. Where an upstream asks for a wait and another target is there, nobody waits. A wait that would reach
- * the deadline is not begun: what cannot finish must not load anybody.
+ * the deadline is not begun: what cannot finish must not load anybody. What only one key of several is to blame for
+ * is tried with another one, at once.
  */
 export function decideRetry(situation: Situation, policy: RetryPolicy, random: Random): Decision {
   const { error, attempts, targetsLeft, remainingMs } = situation;
@@ -44,6 +47,7 @@ export function decideRetry(situation: Situation, policy: RetryPolicy, random: R
 
   const canFailOver = error.row.mayFailOver && targetsLeft > 0;
   const spare = policy.maxAttempts - attempts - (canFailOver ? targetsLeft : 0);
+  if (situation.hasSpareKey === true && spare > 0) return { action: "retry", delayMs: 0 };
   const asked = error.retryAfterMs;
   if (error.row.mayRetry && spare > 0 && !(canFailOver && asked !== undefined)) {
     const delayMs =
