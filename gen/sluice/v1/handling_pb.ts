@@ -92,7 +92,7 @@ export type Handling = Message<"sluice.v1.Handling"> & {
 
   /**
    * How the target is chosen, as far as the gateway's configuration lets callers
-   * say.
+   * say. Refused with UNIMPLEMENTED by `Embed` and `CountTokens`.
    *
    * @generated from field: sluice.v1.RoutingOptions routing = 9;
    */

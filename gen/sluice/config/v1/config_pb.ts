@@ -516,7 +516,8 @@ export type Model = Message<"sluice.config.v1.Model"> & {
    * `weights`. `cheapest`: by the price of the call's tokens, as far as they can
    * be told beforehand; those without a known price come last. `fastest`: the
    * faster of two drawn at random, by the time to the first token of calls of
-   * such a length.
+   * such a length. Strategies, rules and shadows are for conversations: to embed
+   * and to count, the targets are taken in order.
    *
    * @generated from field: string strategy = 2;
    */
@@ -772,7 +773,9 @@ export type Shadow = Message<"sluice.config.v1.Shadow"> & {
   timeout?: Duration | undefined;
 
   /**
-   * Most copies that run at once; what would be more is not copied. Default 16.
+   * Most copies that run at once; what would be more is not copied. Nothing is
+   * copied while the target's breaker is open, or it asked to be left alone.
+   * Default 16.
    *
    * @generated from field: uint32 max_concurrent = 4;
    */
