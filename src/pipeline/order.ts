@@ -12,7 +12,7 @@ import type { OrderedCall, Ordering, ResolvedCall } from "./stages.ts";
  * How long a call of so many output tokens (undefined: it does not say) is expected to wait for its first token at a
  * target, ms; 0 where nothing is known. As `Latency.score` of the routing room has it.
  */
-export type ScoreOf = (target: Target, maxOutputTokens: number | undefined) => number;
+type ScoreOf = (target: Target, maxOutputTokens: number | undefined) => number;
 
 export interface OrderOptions {
   readonly clock: Clock;

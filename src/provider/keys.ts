@@ -6,13 +6,13 @@ import type { WireHead } from "../wire/send.ts";
 import type { SpareKeys } from "./upstream.ts";
 
 /** One of several keys. Its name, the reference that it was found by, is all that is ever shown of it. */
-export interface NamedKey {
+interface NamedKey {
   readonly name: string;
   readonly secret: Secret;
 }
 
 /** A key that may not be used for a while. */
-export interface KeySetAside {
+interface KeySetAside {
   readonly provider: string;
   /** Name of the key. */
   readonly key: string;
@@ -21,7 +21,7 @@ export interface KeySetAside {
 }
 
 /** For how long an answer's headers say that its key must not be used, ms; undefined where they don't. */
-export type ReadDeferral = (head: WireHead, wallNow: number) => number | undefined;
+type ReadDeferral = (head: WireHead, wallNow: number) => number | undefined;
 
 export interface KeysOptions {
   readonly provider: string;

@@ -13,7 +13,7 @@ export interface CallLog {
 }
 
 /** What is known of a call besides its end. */
-export interface CallContext {
+interface CallContext {
   readonly traceId: string | undefined;
   readonly spanId: string | undefined;
   /** Undefined where there was nothing to decide. */

@@ -44,7 +44,8 @@ test.each(["unary", "stream"] as const)(
     const { gateway, simulator } = await open({ target: "house/text" });
     expect(await run(gateway, delivery, "any")).toEqual(ANSWERED);
     await ended(gateway, 1);
-    expect(simulator.calls.map(({ model }) => model).toSorted()).toEqual(["echo", "text"]);
+    expect(new Set(simulator.calls.map(({ model }) => model))).toEqual(new Set(["echo", "text"]));
+    expect(simulator.calls.length).toBe(2);
     const [asked, copied] = simulator.calls.map(({ body }) => ({ ...(body as object), model: "" }));
     expect(copied).toEqual(asked);
   },
@@ -84,13 +85,13 @@ test("its span stands below the call's, and its attempt below that", async () =>
     parent,
     attributes["sluice.shadow"],
   ]);
-  expect(spans.toSorted()).toEqual(
-    [
+  expect(new Set(spans)).toEqual(
+    new Set([
       ["sluice.v1.GatewayService/Complete", "none", undefined],
       ["chat echo", "sluice.v1.GatewayService/Complete", undefined],
       ["shadow", "sluice.v1.GatewayService/Complete", true],
       ["chat text", "shadow", true],
-    ].toSorted(),
+    ]),
   );
 });
 
