@@ -29,17 +29,19 @@ const USUAL_OUTPUT_TOKENS = 500;
  * watch, and to a caller that wants to know.
  */
 export function order(options: OrderOptions): Stage<ResolvedCall, OrderedCall> {
-  return (next) => async (call) => {
-    const { candidates, ordering, decision, ...rest } = call;
+  return (next) => (call) => {
+    const { candidates, ordering, decision } = call;
     const { targets, reason } = strategies[ordering.strategy](candidates, call, options);
-    // Where there is nothing to choose, nothing was chosen.
-    const words = call.isAlias ? reason : "direct";
-    decision.reason = decision.reason === "" ? words : `${decision.reason} ${words}`;
-    decision.targets = targets.map(targetName);
-    if (call.isAlias) call.watch.routed(decision);
-    const answer = await next({ ...rest, targets });
-    if (call.handling?.routing?.explain === true) explain(answer, decision);
-    return answer;
+    const explains = call.handling?.routing?.explain === true;
+    if (call.isAlias || explains) {
+      // Where there is nothing to choose, nothing was chosen.
+      const words = call.isAlias ? reason : "direct";
+      decision.reason = decision.reason === "" ? words : `${decision.reason} ${words}`;
+      decision.targets = targets.map(targetName);
+      if (call.isAlias) call.watch.routed(decision);
+    }
+    const answer = next({ ...call, targets });
+    return explains ? answer.then((begun) => explain(begun, decision)) : answer;
   };
 }
 
@@ -76,6 +78,7 @@ function byCost(candidates: readonly Target[], prompt: Prompt, { prices, clock }
 }
 
 /** The start of an answer is among what comes first. */
-function explain({ first }: Answer, decision: RoutingDecision): void {
-  for (const event of first) if (event.case === "start") event.value.routing = decision;
+function explain(answer: Answer, decision: RoutingDecision): Answer {
+  for (const event of answer.first) if (event.case === "start") event.value.routing = decision;
+  return answer;
 }

@@ -51,6 +51,8 @@ export class Pursuit {
   #previous: Target | undefined;
   readonly #asked = new Set<Target>();
   #failure: GatewayError | undefined;
+  /** Asked for last. */
+  #known: { readonly target: Target; readonly health: TargetHealth } | undefined;
   #retryDelayMs = 0;
   /** Something of an answer was shown. */
   #shown = false;
@@ -87,7 +89,8 @@ export class Pursuit {
   }
 
   healthOf(target: Target): TargetHealth {
-    return this.#options.health.of(target);
+    if (this.#known?.target !== target) this.#known = { target, health: this.#options.health.of(target) };
+    return this.#known.health;
   }
 
   /** Resolves with the next attempt that has something to show. Throws the call's failure once there is none. */

@@ -10,7 +10,7 @@ import type { ResolvedCall } from "./stages.ts";
  * something.
  */
 export function qualify(capabilities: CapabilityBook): Stage<ResolvedCall> {
-  return (next) => async (call) => {
+  return (next) => (call) => {
     const { candidates, decision, prompt } = call;
     const capable = capableTargets(candidates, prompt, capabilities, (target, { violations }) => {
       const [lack] = violations;
@@ -18,6 +18,6 @@ export function qualify(capabilities: CapabilityBook): Stage<ResolvedCall> {
         `${targetName(target)}: ${lack === undefined ? "cannot" : `${lack.field} ${lack.description}`}`,
       );
     });
-    return await next(capable === candidates ? call : { ...call, candidates: capable });
+    return next(capable === candidates ? call : { ...call, candidates: capable });
   };
 }

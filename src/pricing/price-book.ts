@@ -55,7 +55,15 @@ export function createPriceBook(options: {
   const { catalogue, overrides } = options;
   const remembered = new Map<string, readonly KnownPrice[]>();
 
+  /** What was asked last: mostly that is asked again, and costs no key then. */
+  let last: { readonly query: PriceQuery; readonly prices: readonly KnownPrice[] } | undefined;
+
   function history(query: PriceQuery): readonly KnownPrice[] {
+    if (last === undefined || !isSame(last.query, query)) last = { query, prices: find(query) };
+    return last.prices;
+  }
+
+  function find(query: PriceQuery): readonly KnownPrice[] {
     const models = query.models.filter((model) => model !== "" && model.length <= MAX_NAME_LENGTH);
     const key = `${query.provider}\n${query.catalogueProvider ?? ""}\n${models.join("\n")}`;
     let prices = remembered.get(key);
@@ -87,6 +95,11 @@ export function createPriceBook(options: {
   }
 
   return { history, find: (query) => priceAt(history(query), query.atMs) };
+}
+
+function isSame(a: PriceQuery, b: PriceQuery): boolean {
+  if (a.provider !== b.provider || a.catalogueProvider !== b.catalogueProvider) return false;
+  return a.models.length === b.models.length && a.models.every((model, at) => model === b.models[at]);
 }
 
 function findModel(catalogue: Catalogue, provider: string | undefined, models: readonly string[]) {

@@ -31,9 +31,23 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** Only long texts can be deep: the usual ones, a stream's, are not looked through. */
+/** Only texts that open much can be deep: the usual ones are not looked through. */
 export function isTooDeep(text: string): boolean {
-  if (text.length <= MAX_DEPTH * 2) return false;
+  return text.length > MAX_DEPTH * 2 && opensMuch(text) && isNestedTooDeep(text);
+}
+
+/** Whether it holds more brackets that open than may stand within each other, wherever they are. */
+function opensMuch(text: string): boolean {
+  let opened = 0;
+  for (const bracket of ["[", "{"]) {
+    for (let at = text.indexOf(bracket); at !== -1; at = text.indexOf(bracket, at + 1)) {
+      if (++opened > MAX_DEPTH) return true;
+    }
+  }
+  return false;
+}
+
+function isNestedTooDeep(text: string): boolean {
   let depth = 0;
   for (let at = 0; at < text.length; at++) {
     switch (text.charCodeAt(at)) {
