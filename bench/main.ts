@@ -7,9 +7,10 @@ import { Children } from "./children.ts";
 import { type DialectMicros, measureDialects } from "./dialects.ts";
 import { LoadProcess } from "./load-process.ts";
 import { canMeter } from "./meter.ts";
+import { measureOverload } from "./overload.ts";
 import { fullPlan, type Part, parts, quickPlan, scenarios } from "./plan.ts";
 import { Progress } from "./progress.ts";
-import { type Report, toReport } from "./report.ts";
+import { toReport } from "./report.ts";
 import { type IdleBytes, type Measured, measureIdle, measureLoad } from "./rounds.ts";
 import { Subjects } from "./subjects.ts";
 import { toText } from "./table.ts";
@@ -19,7 +20,8 @@ const HELP = `what the gateway costs, beside two relays that do as little as the
   npm run bench -- [options]
 
   --quick       short rounds: rough figures, for a smoke test
-  --only PART   ${parts.join(", ")}; all by default
+  --only PART   ${parts.join(", ")}; all by default. Or overload: what becomes of the
+                gateway when it is asked ten times as much as it can do
   --enforce     exit with 1 where a budget is not kept
   --help        print this and exit
 
@@ -37,6 +39,7 @@ interface Arguments {
   readonly enforce: boolean;
   readonly help: boolean;
   readonly chosen: readonly Part[];
+  readonly overload: boolean;
 }
 
 interface Rounds {
@@ -54,9 +57,10 @@ function parseArguments(): Arguments {
       only: { type: "string" },
     },
   });
+  const overload = values.only === "overload";
   const chosen = values.only === undefined ? parts : parts.filter((part) => part === values.only);
-  if (chosen.length === 0) throw new Error(`--only takes ${parts.join(", ")}`);
-  return { quick: values.quick, enforce: values.enforce, help: values.help, chosen };
+  if (chosen.length === 0 && !overload) throw new Error(`--only takes ${parts.join(", ")}, overload`);
+  return { quick: values.quick, enforce: values.enforce, help: values.help, chosen, overload };
 }
 
 async function main(): Promise<number> {
@@ -81,12 +85,21 @@ async function main(): Promise<number> {
     for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => resolve(undefined));
   });
   try {
+    if (args.overload) {
+      const work = measureOverload(children, subjects, args.quick);
+      const report = await Promise.race([interrupted, work, children.lost]);
+      if (report === undefined) return EXIT.interrupted;
+      process.stdout.write(`\n${report.lines.join("\n")}\n`);
+      const { verdicts, figures } = report;
+      process.stdout.write(`Written to ${save({ quick: args.quick, loadBefore }, { verdicts, figures })}\n`);
+      return args.enforce && verdicts.some(({ ok }) => !ok) ? EXIT.failed : EXIT.ok;
+    }
     const rounds = await Promise.race([interrupted, measure(args, children, subjects), children.lost]);
     if (rounds === undefined) return EXIT.interrupted;
     const report = toReport(rounds.measured, rounds.idle, rounds.dialects);
     process.stdout.write(`\n${toText(report)}\n`);
     if (!canMeter) process.stdout.write("CPU and memory are read from Linux's /proc, which is missing here.\n");
-    process.stdout.write(`Written to ${save({ quick: args.quick, loadBefore }, rounds, report)}\n`);
+    process.stdout.write(`Written to ${save({ quick: args.quick, loadBefore }, { report, rounds })}\n`);
     return args.enforce && report.verdicts.some(({ ok }) => ok !== true) ? EXIT.failed : EXIT.ok;
   } catch (error) {
     process.stderr.write(`\n${error instanceof Error ? error.message : String(error)}\n`);
@@ -118,7 +131,7 @@ async function measure({ chosen, quick }: Arguments, children: Children, subject
 }
 
 /** Keeps figures and rounds, and what they were measured on. Returns the file. */
-function save(run: { quick: boolean; loadBefore: number }, rounds: Rounds, report: Report): string {
+function save(run: { quick: boolean; loadBefore: number }, measured: object): string {
   const writtenAt = new Date().toISOString();
   const machine = {
     node: process.version,
@@ -129,7 +142,7 @@ function save(run: { quick: boolean; loadBefore: number }, rounds: Rounds, repor
   const directory = new URL("results/", import.meta.url);
   mkdirSync(directory, { recursive: true });
   const file = fileURLToPath(new URL(`${writtenAt.replace(/[:.]/g, "-")}${run.quick ? "-quick" : ""}.json`, directory));
-  writeFileSync(file, `${JSON.stringify({ writtenAt, ...run, machine, report, rounds }, null, 2)}\n`);
+  writeFileSync(file, `${JSON.stringify({ writtenAt, ...run, machine, ...measured }, null, 2)}\n`);
   return relative(process.cwd(), file);
 }
 

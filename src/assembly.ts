@@ -11,6 +11,7 @@ import { createKeys } from "./keys.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
 import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
+import { admit, admitWhole, type Gates } from "./pipeline/admit.ts";
 import { attempt } from "./pipeline/attempt.ts";
 import { count } from "./pipeline/count.ts";
 import { embed } from "./pipeline/embed.ts";
@@ -66,7 +67,14 @@ export class Assembly implements CallPlan {
   #whenLeft: (() => void) | undefined;
 
   /** Takes over the providers of `previous` that are configured as before, with their connections. */
-  constructor(plan: Plan, clock: Clock, random: Random, log: Pick<Log, "warn">, previous?: Assembly) {
+  constructor(
+    plan: Plan,
+    { admission, slots }: Gates,
+    clock: Clock,
+    random: Random,
+    log: Pick<Log, "warn">,
+    previous?: Assembly,
+  ) {
     const { settings, providers, models, prices, capabilities } = plan;
     this.#made = new Map(
       providers.map((given) => [
@@ -89,6 +97,7 @@ export class Assembly implements CallPlan {
     const accounts = new Accounts(prices.book, clock);
     const routes = createRoutes(models, this.providers);
     const asking = {
+      slots,
       clock,
       random,
       health: this.health,
@@ -106,6 +115,7 @@ export class Assembly implements CallPlan {
       ),
     };
     const observed = observe<Call>(clock);
+    const admitted = admit(admission, clock);
     const routed = route(routes, random);
     const qualified = qualify(capabilities);
     const ordered = order({
@@ -123,9 +133,11 @@ export class Assembly implements CallPlan {
       enter: () => this.enter(),
       leave: () => this.leave(),
     });
-    this.handle = observed(routed(qualified(ordered(shadowed(attempted)))));
-    this.embed = observeWhole(clock, ({ input }) => input.model, embed({ ...asking, routes }));
-    this.count = observeWhole(clock, ({ prompt }) => prompt.model, count({ ...asking, routes }));
+    this.handle = observed(admitted(routed(qualified(ordered(shadowed(attempted))))));
+    const embedded = admitWhole(admission, clock, embed({ ...asking, routes }));
+    this.embed = observeWhole(clock, ({ input }) => input.model, embedded);
+    const counted = admitWhole(admission, clock, count({ ...asking, routes }));
+    this.count = observeWhole(clock, ({ prompt }) => prompt.model, counted);
   }
 
   /** What is down stays down after a reload, unless it was another provider by then, or is judged by other rules now. */

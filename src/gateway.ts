@@ -9,7 +9,8 @@ import { EmbeddingService, ErrorReason, GatewayService, ModelService } from "./d
 import { GatewayError } from "./domain/error.ts";
 import { checkAddresses } from "./listening.ts";
 import { openObserving } from "./observing.ts";
-import { reportUnreadable } from "./service/admit.ts";
+import { createAdmission, createTargetSlots, overloadState } from "./overload.ts";
+import { createGatekeeper, reportUnreadable } from "./service/admit.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
 import { createEmbeddingService, embeddingOperations } from "./service/embedding-service.ts";
@@ -37,6 +38,8 @@ export interface GatewayOptions extends Plan {
   readonly output: LogDestination;
   readonly clock: Clock;
   readonly random: Random;
+  /** How busy the process is; its own by default. */
+  readonly processLoad?: Parameters<typeof createAdmission>[4];
 }
 
 /** Settings that are used up at the start. */
@@ -53,6 +56,7 @@ const FIXED_SETTINGS = [
   "maxFeatures",
   "maxLabelValues",
   "recordContent",
+  "overload",
 ] as const satisfies readonly (keyof Settings)[];
 
 function changedForGood(before: Settings, after: Settings): string[] {
@@ -91,25 +95,34 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, clock, random, log } = options;
   checkAddresses(options);
   let current: Plan = options;
-  let assembly = new Assembly(options, clock, random, log);
+  const admission = createAdmission(settings.overload, clock, random, log, options.processLoad);
+  const gates = { admission, slots: createTargetSlots(settings.overload, clock, random) };
+  let assembly = new Assembly(options, gates, clock, random, log);
   const calls = new Calls(clock);
   const resuming = new Resuming(createMemoryResumeStore(), settings.resume, clock);
   const observing = await openObserving({
     ...options,
     catalogue: () => current.prices.catalogue,
     calls,
+    overload: overloadState(admission),
     providers: () => assembly.providers,
   });
   const { watcher } = observing;
-  const admitting = { calls, plan: () => assembly, clock, watcher };
+  const admitting = { calls, admission, plan: () => assembly, clock, watcher };
   const models = createModelService({ ...admitting, directory: () => assembly.directory });
   const own = [
     bind(
       GatewayService,
       createGatewayService({ ...admitting, resuming }),
       reportUnreadable(admitting, gatewayOperations),
+      createGatekeeper(admitting, gatewayOperations),
     ),
-    bind(EmbeddingService, createEmbeddingService(admitting), reportUnreadable(admitting, embeddingOperations)),
+    bind(
+      EmbeddingService,
+      createEmbeddingService(admitting),
+      reportUnreadable(admitting, embeddingOperations),
+      createGatekeeper(admitting, embeddingOperations),
+    ),
     bind(ModelService, models, reportUnreadable(admitting, modelOperations)),
   ];
   const health = new HealthState(own.map(({ descriptor }) => descriptor.typeName));
@@ -170,7 +183,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       const startedAt = clock.wallNow();
       const restart = changedForGood(current.settings, next.settings);
       const replaced = assembly;
-      assembly = new Assembly(next, clock, random, log, replaced);
+      assembly = new Assembly(next, gates, clock, random, log, replaced);
       current = next;
       replaced.replacedBy(assembly);
       observing.reloaded({ outcome: "applied", startedAt, endedAt: clock.wallNow() });

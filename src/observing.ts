@@ -13,7 +13,7 @@ import type { Log, LogDestination } from "./telemetry/log.ts";
 import { CallMetrics } from "./telemetry/metrics.ts";
 import type { MetricsPage } from "./telemetry/metrics-page.ts";
 import { openTelemetry } from "./telemetry/open-telemetry.ts";
-import { openProcessMetrics, type ProcessState } from "./telemetry/process-metrics.ts";
+import { type OverloadState, openProcessMetrics, type ProcessState } from "./telemetry/process-metrics.ts";
 import { createReloadWatch, type ReloadEnd } from "./telemetry/reload-watch.ts";
 import { createCallWatcher } from "./telemetry/watcher.ts";
 import { isLoopback, parseAddress } from "./transport/address.ts";
@@ -27,6 +27,7 @@ export interface ObservingOptions {
   readonly output: LogDestination;
   readonly clock: Clock;
   readonly calls: Calls;
+  readonly overload: OverloadState;
   readonly providers: () => ReadonlyMap<string, UpstreamProvider>;
   readonly models: Config["models"];
   readonly catalogue: () => Catalogue;
@@ -66,6 +67,7 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
         yield [name, "waiting", waiting];
       }
     },
+    overload: options.overload,
     pricesUpdatedAt: () => Date.parse(catalogue().date) / 1000,
   };
   // Looking at the event loop wakes the process: not where nobody reads of it.

@@ -46,6 +46,7 @@ export interface Settings {
     };
     readonly retryBudget: { readonly ratio: number; readonly perSecond: number; readonly windowMs: number };
   };
+  readonly overload: OverloadSettings;
   readonly retry: {
     readonly maxAttempts: number;
     readonly baseDelayMs: number;
@@ -54,12 +55,21 @@ export interface Settings {
   };
 }
 
+export interface OverloadSettings {
+  readonly maxCalls: number | undefined;
+  readonly maxWaiting: number;
+  readonly maxWaitMs: number;
+  readonly maxLoopDelayMs: number;
+  /** Of attempts at each target; undefined where these are not limited. */
+  readonly targets: { readonly initial: number; readonly min: number; readonly max: number } | undefined;
+}
+
 const MIB = 1024 * 1024;
 
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export function toSettings(config: Config, flags: Flags): Settings {
-  const { listen, limits, retry, breaker, log, telemetry } = config;
+  const { listen, limits, retry, breaker, log, telemetry, overload } = config;
   const level = flags.logLevel ?? (log?.level || "info");
   return {
     grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
@@ -104,6 +114,17 @@ export function toSettings(config: Config, flags: Flags): Settings {
         ratio: retry?.budgetRatio ?? 0.2,
         perSecond: retry?.budgetPerSecond ?? 10,
         windowMs: 10_000,
+      },
+    },
+    overload: {
+      maxCalls: overload?.maxCalls || undefined,
+      maxWaiting: overload?.maxWaiting || 1000,
+      maxWaitMs: ms(overload?.maxWait, 15),
+      maxLoopDelayMs: ms(overload?.maxLoopDelay, 10),
+      targets: overload?.targetConcurrency && {
+        initial: overload.targetConcurrency.initial || 20,
+        min: overload.targetConcurrency.min || 5,
+        max: overload.targetConcurrency.max || 1000,
       },
     },
     retry: {

@@ -8,6 +8,8 @@ interface Waits {
   upstreamMs: number;
   /** Before further attempts. */
   retryMs: number;
+  /** For a place, where the process had as many calls as it can take. */
+  queueMs: number;
 }
 
 /** One RPC on its way through the pipeline, whatever it asks for. */

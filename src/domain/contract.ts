@@ -47,7 +47,7 @@ export {
   StreamResponseSchema,
   type StreamStart,
 } from "../../gen/sluice/v1/gateway_service_pb.ts";
-export { type Handling, HandlingSchema, OnStreamFailure } from "../../gen/sluice/v1/handling_pb.ts";
+export { type Handling, HandlingSchema, OnStreamFailure, Priority } from "../../gen/sluice/v1/handling_pb.ts";
 export {
   type CountTokensRequest,
   CountTokensRequestSchema,

@@ -73,7 +73,7 @@ const table: Readonly<Record<KnownReason, ReasonRow>> = {
   [ErrorReason.INTERNAL]: row(Code.INTERNAL, 500, false, false),
   [ErrorReason.SERVICE_NOT_FOUND]: row(Code.NOT_FOUND, 404, false, false),
   [ErrorReason.REQUEST_TOO_LARGE]: row(Code.RESOURCE_EXHAUSTED, 429, false, false),
-  [ErrorReason.OVERLOADED]: row(Code.UNAVAILABLE, 503, false, false),
+  [ErrorReason.OVERLOADED]: row(Code.UNAVAILABLE, 503, false, true),
   [ErrorReason.STREAM_LOST]: row(Code.NOT_FOUND, 404, false, false),
   [ErrorReason.UPSTREAM_INVALID_REQUEST]: row(Code.INVALID_ARGUMENT, 400, false, false),
   [ErrorReason.UPSTREAM_UNAUTHENTICATED]: row(Code.FAILED_PRECONDITION, 400, false, true),

@@ -90,7 +90,9 @@ export interface CallEnd {
   readonly latencyMs: number;
   /** From the RPC's arrival to the first event of its answer. */
   readonly timeToFirstEventMs: number | undefined;
-  /** What the gateway itself added: latency without the waits for upstreams, for retries and for the reader. */
+  /** Wait for a place, where the process had as many calls as it can take. */
+  readonly queueMs: number;
+  /** What the gateway itself added: latency without the waits for a place, upstreams, retries and the reader. */
   readonly overheadMs: number;
 }
 
@@ -118,6 +120,14 @@ export interface CallWatch {
   ended(end: CallEnd): void;
 }
 
+/** What of an RPC is counted, whoever calls. */
+export type RpcKind = Pick<Arrival, "system" | "method" | "operation" | "delivery">;
+
 export interface CallWatcher {
+  /**
+   * An RPC was refused before it was read, because there are too many. It is counted, and nothing else: what a busy
+   * process does for those that it turns away, the others wait for.
+   */
+  turnedAway(rpc: RpcKind, end: CallEnd): void;
   arrived(arrival: Arrival): CallWatch;
 }

@@ -155,12 +155,12 @@ interface Ending {
 function toEnd(call: CallBase, model: string, { end, failure, firstEventAt, readerMs, now }: Ending): CallEnd {
   const cancelled = failure === undefined ? end === undefined : failure.reason === ErrorReason.CANCELLED;
   const latencyMs = now - call.arrivedAt;
-  const { upstreamMs, retryMs } = call.waits;
+  const { upstreamMs, retryMs, queueMs } = call.waits;
   const last = call.attempts.at(-1);
   return {
     attribution: call.attribution,
     model,
-    outcome: cancelled ? "cancelled" : failure === undefined ? "answered" : "failed",
+    outcome: cancelled ? "cancelled" : failure === undefined ? "answered" : outcomeOf(failure),
     reason: cancelled ? ErrorReason.CANCELLED : (failure?.reason ?? ErrorReason.UNSPECIFIED),
     error: cancelled ? undefined : failure,
     provider: end?.provider ?? last?.provider,
@@ -171,6 +171,12 @@ function toEnd(call: CallBase, model: string, { end, failure, firstEventAt, read
     attempts: call.attempts,
     latencyMs,
     timeToFirstEventMs: firstEventAt === undefined ? undefined : firstEventAt - call.arrivedAt,
-    overheadMs: Math.max(0, latencyMs - upstreamMs - retryMs - readerMs),
+    queueMs,
+    overheadMs: Math.max(0, latencyMs - queueMs - upstreamMs - retryMs - readerMs),
   };
+}
+
+/** A call that was not let in is none that failed: nothing was done for it. */
+function outcomeOf({ reason, failure }: GatewayError): CallEnd["outcome"] {
+  return reason === ErrorReason.OVERLOADED && failure?.attempts.length === 0 ? "rejected" : "failed";
 }

@@ -10,12 +10,15 @@ import { type AttemptParts, AttemptRun, type Leave } from "./attempt-run.ts";
 import { allDeferred, type HealthRegistry, type TargetHealth } from "./health.ts";
 import { sleep } from "./sleep.ts";
 import type { RoutedCall } from "./stages.ts";
+import type { TargetSlots } from "./target-slots.ts";
 import { describeFailure } from "./tries.ts";
 
 export interface PursuitOptions extends AttemptParts {
   readonly random: Random;
   readonly retry: RetryPolicy;
   readonly health: HealthRegistry;
+  /** Places at targets; undefined where these are not limited. */
+  readonly slots?: TargetSlots | undefined;
 }
 
 /** An attempt that has something to show. */
@@ -132,13 +135,22 @@ export class Pursuit {
     return run;
   }
 
-  /** What a target needs to be asked now, budget aside; undefined where its breaker is against it. Throws what it cannot do. */
+  /**
+   * What a target needs to be asked now, budget aside; undefined where its breaker is against it. Throws what it cannot do,
+   * and `OVERLOADED` where it is full.
+   */
   enter(target: Target, anyway: boolean): Leave | undefined {
     const { provider, model } = target;
     const request = provider.encode(this.#call, model);
     const health = this.healthOf(target);
     const pass = anyway ? health.breaker.enterAnyway() : health.breaker.tryEnter();
-    return pass === undefined ? undefined : { target, request, health, pass };
+    if (pass === undefined) return undefined;
+    const { slots } = this.#options;
+    if (slots === undefined) return { target, request, health, pass };
+    const held = slots.tryHold(target, this.#call.delivery, pass);
+    if (held !== undefined) return { target, request, health, pass: held };
+    pass.ended(ErrorReason.CANCELLED);
+    throw slots.full(target);
   }
 
   /** A wait that is worth it: short, and over before the call's deadline. */

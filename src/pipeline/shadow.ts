@@ -72,7 +72,7 @@ export class Shadows {
       deadline: arrivedAt + shadowing.timeoutMs,
       arrivedAt,
       attempts: [],
-      waits: { upstreamMs: 0, retryMs: 0 },
+      waits: { upstreamMs: 0, retryMs: 0, queueMs: 0 },
       watch: call.watch.shadow(),
       targets: [target],
     }).finally(() => {

@@ -187,28 +187,3 @@ export class ConcurrencyLimit {
     this.#limit = Math.min(max, Math.max(min, this.#limit + by));
   }
 }
-
-/** Bounds all calls of the process, to their very end: each has its memory, whoever answers it. */
-export class ProcessCap {
-  readonly max: number;
-  #inUse = 0;
-
-  constructor(max: number) {
-    this.max = max;
-  }
-
-  get inUse(): number {
-    return this.#inUse;
-  }
-
-  /** Gives what frees the place, once; undefined where none is left. */
-  tryAcquire(): (() => void) | undefined {
-    if (this.#inUse >= this.max) return undefined;
-    this.#inUse++;
-    let held = true;
-    return () => {
-      if (held) this.#inUse--;
-      held = false;
-    };
-  }
-}

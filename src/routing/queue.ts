@@ -34,6 +34,8 @@ const ROUND = 20;
 const DEFAULT_EVERY = 5;
 /** Batch waits gladly, and its turns come seldom. */
 const PATIENCE: Readonly<Record<Priority, number>> = { interactive: 1, default: 1, batch: 10 };
+/** How long nobody must have been refused until a queue may be a burst again, ms. */
+const CALM_MS = 1000;
 const MIN_RETRY_MS = 500;
 const MAX_RETRY_MS = 30_000;
 
@@ -84,6 +86,8 @@ export class CallQueue {
   /** Usual time between free places while somebody wants one, ms. */
   #turnMs = 0;
   #intervals = 0;
+  /** When somebody was last refused for a wait that was, or would have been, too long. */
+  #overloadedAt = Number.NEGATIVE_INFINITY;
   /** Since when one is wanted and none came; undefined where nobody does. */
   #wantedSince: number | undefined;
 
@@ -108,16 +112,33 @@ export class CallQueue {
     const { priority } = waiter;
     this.#wantedSince ??= now;
     if (this.size === 0) this.#emptyAt = now;
-    const waitMs = this.#expectedMs(priority);
-    if (now + waitMs >= waiter.deadline) return this.#refuse(waiter, "too-late");
-    // One of each priority may wait however long it takes: else there is nobody when its own turn comes.
-    const others = this.#sizes[priority] > 0 && this.#standing(now);
-    if (others && waitMs > this.#patienceMs(priority)) return this.#refuse(waiter, "overloaded");
-    if (this.size >= this.#options.capacity && !this.#shedFor(waiter)) return this.#refuse(waiter, "full");
+    const refusal = this.assess(priority, waiter.deadline);
+    if (refusal !== undefined) {
+      waiter.refused(refusal);
+      return () => {};
+    }
+    if (this.size >= this.#options.capacity) this.#shedFor(priority);
     const place = new Place(waiter, now);
     this.#rings[priority].append(place);
     this.#sizes[priority]++;
     return () => this.#take(place);
+  }
+
+  /** What one that joined now would be refused for. */
+  assess(priority: Priority, deadline: number): QueueRefusal | undefined {
+    const now = this.#clock.now();
+    const waitMs = this.#expectedMs(priority);
+    if (now + waitMs >= deadline) return this.#refusal("too-late");
+    // One of each priority may wait however long it takes: else there is nobody when its own turn comes.
+    const others = this.#sizes[priority] > 0 && this.#standing(now);
+    if (others && waitMs > this.#patienceMs(priority)) return this.#refusal("overloaded");
+    const full = this.size >= this.#options.capacity && this.#lastBelow(priority) === undefined;
+    return full ? this.#refusal("full") : undefined;
+  }
+
+  /** How many of this priority wait. */
+  sizeOf(priority: Priority): number {
+    return this.#sizes[priority];
   }
 
   /** A place is free: whose turn it is gets it. Says whether anybody did. */
@@ -129,7 +150,7 @@ export class CallQueue {
       const { waiter } = place;
       if (waiter === undefined || !this.#take(place)) break;
       if (waiter.deadline <= now) {
-        this.#refuse(waiter, "too-late");
+        waiter.refused(this.#refusal("too-late"));
         continue;
       }
       this.#turns++;
@@ -150,7 +171,7 @@ export class CallQueue {
       for (let first = ring.next; first.waiter !== undefined; first = ring.next) {
         if (now - first.joinedAt <= limitMs) break;
         this.#take(first);
-        this.#refuse(first.waiter, "overloaded");
+        first.waiter.refused(this.#refusal("overloaded"));
       }
     }
   }
@@ -171,20 +192,27 @@ export class CallQueue {
   }
 
   /** Makes room by refusing the one of a lesser priority that came last. */
-  #shedFor({ priority }: Waiter): boolean {
-    for (const lesser of PRIORITIES.slice(PRIORITIES.indexOf(priority) + 1).reverse()) {
-      const last = this.#rings[lesser].previous;
-      if (last.waiter === undefined) continue;
-      this.#take(last);
-      this.#refuse(last.waiter, "shed");
-      return true;
+  #shedFor(priority: Priority): void {
+    const last = this.#lastBelow(priority);
+    if (last?.waiter === undefined) return;
+    this.#take(last);
+    last.waiter.refused(this.#refusal("shed"));
+  }
+
+  #lastBelow(priority: Priority): Place | undefined {
+    for (let at = PRIORITIES.length - 1; at > PRIORITIES.indexOf(priority); at--) {
+      const lesser = PRIORITIES[at];
+      if (lesser !== undefined && this.#sizes[lesser] > 0) return this.#rings[lesser].previous;
     }
-    return false;
+    return undefined;
   }
 
   #standing(now: number): boolean {
     // Where turns are far apart, waiting for some of them makes no standing queue.
-    return this.size > 0 && now - this.#emptyAt > Math.max(this.#options.standingAfterMs, 4 * this.#turnMs);
+    if (this.size === 0) return false;
+    // Refusing may empty it, which is no sign of calm: else each tenth of a second would be taken for a new burst.
+    if (now - this.#overloadedAt < CALM_MS) return true;
+    return now - this.#emptyAt > Math.max(this.#options.standingAfterMs, 4 * this.#turnMs);
   }
 
   #patienceMs(priority: Priority): number {
@@ -201,10 +229,10 @@ export class CallQueue {
     return ahead * this.#turnMs;
   }
 
-  #refuse(waiter: Waiter, because: QueueRefusal["because"]): () => void {
+  #refusal(because: QueueRefusal["because"]): QueueRefusal {
+    if (because === "overloaded") this.#overloadedAt = this.#clock.now();
     const drainedMs = Math.max(MIN_RETRY_MS, this.size * this.#turnMs);
-    waiter.refused({ because, retryAfterMs: Math.min(MAX_RETRY_MS, Math.ceil(drainedMs * (1 + this.#random()))) });
-    return () => {};
+    return { because, retryAfterMs: Math.min(MAX_RETRY_MS, Math.ceil(drainedMs * (1 + this.#random()))) };
   }
 
   #take(place: Place): boolean {

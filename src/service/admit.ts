@@ -4,11 +4,13 @@ import type { Clock } from "../domain/clock.ts";
 import { ErrorReason, type Handling, OnStreamFailure } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
-import type { Admission, Arrival, CallEnd, CallWatcher, Operation } from "../domain/watch.ts";
+import type { Arrival, CallEnd, CallWatcher, Operation, Admission as Watched } from "../domain/watch.ts";
+import type { Admission } from "../pipeline/admission.ts";
+import { refusalOf } from "../pipeline/admit.ts";
 import type { CallPlan } from "./call-plan.ts";
 import type { CallRequest, Calls } from "./calls.ts";
-import type { Caller, CallOwner, OnUnreadable, RpcContext } from "./context.ts";
-import { rejection } from "./rejection.ts";
+import type { Caller, CallOwner, Gatekeeper, OnUnreadable, RpcContext } from "./context.ts";
+import { rejection, unread } from "./rejection.ts";
 
 /** What is the same for all RPCs of a method. */
 interface Facts {
@@ -35,6 +37,7 @@ interface Asked<A> {
 
 export interface AdmitOptions {
   readonly calls: Calls;
+  readonly admission: Admission;
   /** The plan for a call that comes now. */
   readonly plan: () => CallPlan;
   readonly watcher: CallWatcher;
@@ -52,8 +55,8 @@ interface Admitted<A> {
  * Lets the requests of all methods in, in the one way there is: seen from here on, checked, opened, and watched. The
  * call is made for `owner`: the RPC, unless it is to outlive that.
  */
-export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitOptions) {
-  return <R extends CallRequest, A extends Omit<Admission, "attribution">>(
+export function createAdmit({ calls, admission, plan: currentPlan, watcher, clock }: AdmitOptions) {
+  return <R extends CallRequest, A extends Omit<Watched, "attribution">>(
     rpc: Rpc<R, A>,
     request: R,
     context: RpcContext,
@@ -62,6 +65,9 @@ export function createAdmit({ calls, plan: currentPlan, watcher, clock }: AdmitO
     const arrivedAt = clock.now();
     const watch = watcher.arrived(toArrival(rpc, context));
     try {
+      // First of all: what a busy process does for calls that it refuses, others wait for.
+      const refused = refusalOf(admission, request.handling?.priority, deadlineOf(arrivedAt, context));
+      if (refused !== undefined) throw refused.toError();
       rpc.check(request);
       const { what } = rpc.asked(request);
       if (what === undefined) throw new GatewayError(ErrorReason.INTERNAL, "The request was not checked.");
@@ -115,6 +121,27 @@ export function reportUnreadable({ watcher }: Pick<AdmitOptions, "watcher">, ope
   };
 }
 
+/** Without one of its own, a call has long enough. */
+function deadlineOf(arrivedAt: number, { timeoutMs }: RpcContext): number {
+  return timeoutMs === undefined ? Number.POSITIVE_INFINITY : arrivedAt + timeoutMs;
+}
+
+/** Knows which calls would be refused because there are too many. */
+export function createGatekeeper(
+  { admission, watcher }: Pick<AdmitOptions, "admission" | "watcher">,
+  operations: Operations,
+): Gatekeeper {
+  return {
+    get strict() {
+      return admission.strict;
+    },
+    refusal: (priority, deadline) => refusalOf(admission, priority, deadline),
+    turnedAway(method, latencyMs) {
+      watcher.turnedAway({ system: "grpc", ...factsOf(method, operations) }, unread(ErrorReason.OVERLOADED, latencyMs));
+    },
+  };
+}
+
 /** What the methods of a service do, by their names. */
 export type Operations = Readonly<Record<string, Operation>>;
 
@@ -163,5 +190,4 @@ const notImplemented: readonly { field: string; asked: (handling: Handling) => b
     field: "handling.on_stream_failure",
     asked: ({ onStreamFailure }) => onStreamFailure === OnStreamFailure.CONTINUE,
   },
-  { field: "handling.priority", asked: ({ priority }) => priority !== 0 },
 ];

@@ -95,7 +95,7 @@ export class Calls {
         deadline,
         arrivedAt,
         attempts: [],
-        waits: { upstreamMs: 0, retryMs: 0 },
+        waits: { upstreamMs: 0, retryMs: 0, queueMs: 0 },
         watch,
       },
       close: () => {

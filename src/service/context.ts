@@ -60,17 +60,35 @@ export type Caller = Pick<RpcContext, "requestId" | "system" | "header">;
 /** Hears of requests that a door could not read, so that no method was called. */
 export type OnUnreadable = (method: DescMethod, caller: Caller, error: GatewayError) => void;
 
+/** Why a call is not let in. Equal keys stand for equal errors. */
+export interface Refusal {
+  readonly key: string;
+  toError(): GatewayError;
+}
+
+/** Knows which calls would be refused, before anything but their wishes was read. */
+export interface Gatekeeper {
+  /** Whether any would be, at the moment. */
+  readonly strict: boolean;
+  /** `priority` as the contract numbers it; `deadline` is an instant. */
+  refusal(priority: number, deadline: number): Refusal | undefined;
+  /** Hears of a call that was refused so. */
+  turnedAway(method: DescMethod, latencyMs: number): void;
+}
+
 /** A service with its implementation, as the doors take it. */
 export interface BoundService {
   readonly descriptor: DescService;
   readonly implementation: ServiceObject<DescService>;
   readonly onUnreadable: OnUnreadable | undefined;
+  readonly gatekeeper: Gatekeeper | undefined;
 }
 
 export function bind<S extends DescService>(
   descriptor: S,
   implementation: ServiceObject<S>,
   onUnreadable?: OnUnreadable,
+  gatekeeper?: Gatekeeper,
 ): BoundService {
-  return { descriptor, implementation: implementation as ServiceObject<DescService>, onUnreadable };
+  return { descriptor, implementation: implementation as ServiceObject<DescService>, onUnreadable, gatekeeper };
 }

@@ -1,4 +1,4 @@
-import type { Attribution } from "../domain/contract.ts";
+import type { Attribution, ErrorReason } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { CallEnd } from "../domain/watch.ts";
 
@@ -15,13 +15,17 @@ export interface Refused {
 }
 
 /** The end of an RPC that never became a call; without its request, where that could not be read. */
-export function rejection(error: GatewayError, request: Refused | undefined, latencyMs: number): CallEnd {
+export function rejection(
+  error: GatewayError | { readonly reason: ErrorReason },
+  request: Refused | undefined,
+  latencyMs: number,
+): CallEnd {
   return {
     attribution: request?.attribution === undefined ? undefined : shorten(request.attribution),
     model: cut(request?.model ?? ""),
     outcome: "rejected",
     reason: error.reason,
-    error,
+    error: error instanceof Error ? error : undefined,
     provider: undefined,
     servedModel: undefined,
     finishReason: undefined,
@@ -30,8 +34,14 @@ export function rejection(error: GatewayError, request: Refused | undefined, lat
     attempts: [],
     latencyMs,
     timeToFirstEventMs: undefined,
+    queueMs: 0,
     overheadMs: latencyMs,
   };
+}
+
+/** The end of an RPC that was refused before it was read. */
+export function unread(reason: ErrorReason, latencyMs: number): CallEnd {
+  return rejection({ reason }, undefined, latencyMs);
 }
 
 function shorten({ $typeName, feature, userId, sessionId, promptVersion, metadata }: Attribution): Attribution {

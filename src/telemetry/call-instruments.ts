@@ -58,6 +58,12 @@ export function createInstruments(store: MetricStore) {
       "Time that the gateway added: without waits for upstreams, for retries and for the reader.",
       buckets.overhead,
     ),
+    queueWait: histogram(
+      ownMetric.queueWait,
+      "s",
+      "Wait of calls for a place in the process, of those that had to.",
+      buckets.overhead,
+    ),
     tokensPerSecond: histogram(
       ownMetric.tokensPerSecond,
       "{token}/s",

@@ -114,6 +114,7 @@ function toFields(
     cost_estimated: cost?.estimated || undefined,
     latency_ms: round(end.latencyMs),
     time_to_first_event_ms: end.timeToFirstEventMs === undefined ? undefined : round(end.timeToFirstEventMs),
+    queue_ms: end.queueMs > 0 ? round(end.queueMs) : undefined,
     overhead_ms: round(end.overheadMs),
     attempts: end.attempts.map(toAttempt),
   };

@@ -2,7 +2,7 @@ import type { Attributes } from "@opentelemetry/api";
 import { AttemptOutcome } from "../domain/contract.ts";
 import { toMs } from "../domain/duration.ts";
 import { reasonName } from "../domain/reasons.ts";
-import type { Arrival, AttemptEnd, AttemptTarget, CallEnd, Operation, Reattempt } from "../domain/watch.ts";
+import type { AttemptEnd, AttemptTarget, CallEnd, Operation, Reattempt, RpcKind } from "../domain/watch.ts";
 import { createInstruments, type Instruments } from "./call-instruments.ts";
 import { BoundedSeries, type Labels, OTHER, withoutModel } from "./labels.ts";
 import type { MetricStore } from "./metric-store.ts";
@@ -164,7 +164,7 @@ export class CallMetrics {
     this.#instruments.shadowRequests.series({ ...this.#targetLabels(target), [own.outcome]: "dropped" }).add(1);
   }
 
-  callEnded(arrival: Arrival, end: CallEnd): void {
+  callEnded(arrival: RpcKind, end: CallEnd): void {
     const last = end.attempts.at(-1);
     const feature = this.#feature(end);
     const cohorts = end.outcome === "rejected" ? {} : this.#labels.cohorts(end.attribution);
@@ -180,11 +180,12 @@ export class CallMetrics {
       series.timeToFirstToken.record(end.timeToFirstEventMs / 1000);
     }
     if (last !== undefined) series.overhead.record(end.overheadMs / 1000);
+    if (end.queueMs > 0) this.#instruments.queueWait.series({ [own.outcome]: end.outcome }).record(end.queueMs / 1000);
     series.requests.add(1);
     this.#addCosts(end, feature, cohorts, cohortKey);
   }
 
-  #callEndSeries({ system, method, operation, delivery }: Arrival, end: CallEnd, feature: string, cohorts: Attributes) {
+  #callEndSeries({ system, method, operation, delivery }: RpcKind, end: CallEnd, feature: string, cohorts: Attributes) {
     const { rpcDuration, callDuration, timeToFirstToken, overhead, requests } = this.#instruments;
     const error: Attributes = isFault(end.reason) ? { [attribute.errorType]: reasonName(end.reason) } : {};
     const status = statusOf(system, end.reason);

@@ -7,8 +7,19 @@ import { metric, own, ownMetric } from "./names.ts";
 export interface ProcessState {
   openCalls(): Iterable<readonly [delivery: Delivery, count: number]>;
   connections(): Iterable<readonly [provider: string, state: "busy" | "idle" | "waiting", count: number]>;
+  /** Who waits for a place, and who got none. */
+  readonly overload: OverloadState;
   /** Day of the price catalogue's data, s since 1970. */
   pricesUpdatedAt(): number;
+}
+
+/** What keeps the process from having too much to do. */
+export interface OverloadState {
+  /** Most calls at once, as it is now. */
+  readonly limit: number;
+  readonly shedLevel: number;
+  waiting(): Iterable<readonly [priority: string, count: number]>;
+  refused(): Iterable<readonly [priority: string, because: string, count: number]>;
 }
 
 const NS = 1e9;
@@ -47,6 +58,7 @@ export function openProcessMetrics(meter: Meter, state: ProcessState): { close()
     .addCallback((result) => {
       for (const [delivery, count] of state.openCalls()) result.observe(count, { [own.delivery]: delivery });
     });
+  observeOverload(meter, state.overload);
   meter
     .createObservableUpDownCounter(ownMetric.upstreamConnections, {
       unit: "{connection}",
@@ -66,6 +78,34 @@ export function openProcessMetrics(meter: Meter, state: ProcessState): { close()
       next.disable();
     },
   };
+}
+
+function observeOverload(meter: Meter, overload: OverloadState): void {
+  const gauge = (name: string, unit: string, description: string) =>
+    meter.createObservableGauge(name, { unit, description });
+  gauge(ownMetric.callsLimit, "{call}", "Most calls that may run at once.").addCallback((result) =>
+    result.observe(overload.limit),
+  );
+  gauge(
+    ownMetric.shedLevel,
+    "1",
+    "Who is refused for pressure: 0 nobody, 1 batch, 2 default too, 3 everybody.",
+  ).addCallback((result) => result.observe(overload.shedLevel));
+  meter
+    .createObservableUpDownCounter(ownMetric.queueLength, {
+      unit: "{call}",
+      description: "Calls that wait for a place.",
+    })
+    .addCallback((result) => {
+      for (const [priority, count] of overload.waiting()) result.observe(count, { [own.priority]: priority });
+    });
+  meter
+    .createObservableCounter(ownMetric.refused, { unit: "{call}", description: "Calls that were not let in, and why." })
+    .addCallback((result) => {
+      for (const [priority, because, count] of overload.refused()) {
+        result.observe(count, { [own.priority]: priority, [own.because]: because });
+      }
+    });
 }
 
 function openMonitor(): ReturnType<typeof monitorEventLoopDelay> {

@@ -122,6 +122,7 @@ export class CallSpan {
       }
       span.setAttribute(own.outcome, end.outcome);
       span.setAttribute(own.attempts, end.attempts.length);
+      if (end.queueMs > 0) span.setAttribute(own.queueMs, end.queueMs);
       const status = this.#isShadow ? undefined : statusOf(this.#arrival.system, end.reason);
       if (status !== undefined) span.setAttribute(attribute.rpcResponseStatusCode, status);
       if (end.reason !== ErrorReason.UNSPECIFIED) span.setAttribute(own.reason, reasonName(end.reason));

@@ -29,7 +29,10 @@ export interface WatcherOptions {
 
 /** Traces, measures and logs every RPC. */
 export function createCallWatcher(options: WatcherOptions): CallWatcher {
-  return { arrived: (arrival) => new Watch(options, arrival) };
+  return {
+    arrived: (arrival) => new Watch(options, arrival),
+    turnedAway: (arrival, end) => guard(options, () => options.metrics.callEnded(arrival, end)),
+  };
 }
 
 class Watch implements CallWatch {

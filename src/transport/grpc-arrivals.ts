@@ -1,5 +1,6 @@
 import type { Http2Session, ServerHttp2Stream } from "node:http2";
 import type * as grpc from "@grpc/grpc-js";
+import type { GrpcGate } from "./grpc-gate.ts";
 import { mintRequestId } from "./request-id.ts";
 import { type SentTimeout, takeTimeout } from "./timeout.ts";
 
@@ -27,7 +28,7 @@ const ARRIVAL_HEADER = "sluice-internal-arrival";
  * Sees every call before grpc-js. There is no public hook that early: grpc-js (1.14) starts its own timer while it
  * reads the headers. Checked here, so that an update that renames the method fails at the start, not at a deadline.
  */
-export function hookArrivals(server: grpc.Server): Arrivals {
+export function hookArrivals(server: grpc.Server, gate: GrpcGate): Arrivals {
   const sessions = new Set<Http2Session>();
   const waiting = new Map<string, Arrival>();
   const handle: unknown = Reflect.get(server, "_streamHandler");
@@ -35,7 +36,7 @@ export function hookArrivals(server: grpc.Server): Arrivals {
   Reflect.set(
     server,
     "_streamHandler",
-    function (this: grpc.Server, ...args: [unknown, ServerHttp2Stream, Record<string, string>]): unknown {
+    function (this: grpc.Server, ...args: [unknown, ServerHttp2Stream, Record<string, string>]): void {
       const [, stream, headers] = args;
       const { session } = stream;
       if (session !== undefined && !sessions.has(session)) {
@@ -43,10 +44,11 @@ export function hookArrivals(server: grpc.Server): Arrivals {
         session.once("close", () => sessions.delete(session));
       }
       const requestId = mintRequestId();
-      waiting.set(requestId, { requestId, timeout: takeTimeout(headers), stream, session });
+      const timeout = takeTimeout(headers);
+      waiting.set(requestId, { requestId, timeout, stream, session });
       headers[ARRIVAL_HEADER] = requestId;
       stream.once("close", () => waiting.delete(requestId));
-      return handle.apply(this, args);
+      gate.pass(stream, headers, { requestId, timeout }, () => handle.apply(this, args));
     },
   );
   return {

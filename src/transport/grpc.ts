@@ -15,6 +15,7 @@ import type { Door } from "./door.ts";
 import { toStatusBytes } from "./error-details.ts";
 import { hookArrivals, limitHeaders } from "./grpc-arrivals.ts";
 import { type AnyCall, GrpcContext } from "./grpc-context.ts";
+import { GrpcGate } from "./grpc-gate.ts";
 import { nameRequest } from "./request-id.ts";
 import { createAnswerWriter } from "./write-answer.ts";
 import { writeDelta } from "./write-delta.ts";
@@ -49,7 +50,7 @@ export async function openGrpcDoor(options: GrpcDoorOptions): Promise<Door> {
     // Unused by anybody here, and a tenth of the cost of a call.
     "grpc.enable_channelz": 0,
   });
-  const arrivals = hookArrivals(server);
+  const arrivals = hookArrivals(server, new GrpcGate(options.services, options.clock));
   limitHeaders(server, options.maxHeaderBytes);
   const openContext: OpenContext = (call) => {
     const arrival = arrivals.take(call.metadata);

@@ -37,7 +37,7 @@ const shapes: readonly Row[] = [
     "nothing_like_it: 1",
     [
       "nothing_like_it",
-      "is no known key; known here: listen, providers, models, limits, retry, log, prices, telemetry, capabilities, breaker",
+      "is no known key; known here: listen, providers, models, limits, retry, log, prices, telemetry, capabilities, breaker, overload",
     ],
   ],
   [

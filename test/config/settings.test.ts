@@ -48,6 +48,7 @@ const defaults = {
     },
     retryBudget: { ratio: 0.2, perSecond: 10, windowMs: 10_000 },
   },
+  overload: { maxCalls: undefined, maxWaiting: 1000, maxWaitMs: 15, maxLoopDelayMs: 10, targets: undefined },
   retry: { maxAttempts: 3, baseDelayMs: 100, maxDelayMs: 5000, maxRetryAfterMs: 60_000 },
 };
 
@@ -95,6 +96,7 @@ limits:
   max_resume_bytes: 5000
 retry: { max_attempts: 10, base_delay: 0.001s, max_delay: 1s, max_retry_after: 2s, budget_ratio: 0, budget_per_second: 1 }
 breaker: { consecutive_failures: 3, failure_ratio: 0.9, min_attempts: 10, window: 10s, open: 2s, max_open: 20s }
+overload: { max_calls: 50, max_waiting: 60, max_wait: 0.03s, max_loop_delay: 0.02s, target_concurrency: { initial: 6, min: 2, max: 9 } }
 log: { level: debug }
 telemetry:
   cohorts: [plan]
@@ -135,6 +137,13 @@ telemetry:
           forgiveAfterMs: 10_000,
         },
         retryBudget: { ratio: 0, perSecond: 1, windowMs: 10_000 },
+      },
+      overload: {
+        maxCalls: 50,
+        maxWaiting: 60,
+        maxWaitMs: 30,
+        maxLoopDelayMs: 20,
+        targets: { initial: 6, min: 2, max: 9 },
       },
       retry: { maxAttempts: 10, baseDelayMs: 1, maxDelayMs: 1000, maxRetryAfterMs: 2000 },
     });

@@ -76,7 +76,7 @@ function start(model: string): { call: RoutedCall; events: AsyncIterator<ChatEve
     deadline: clock.now() + HOUR_MS,
     attempts: [],
     arrivedAt: 0,
-    waits: { upstreamMs: 0, retryMs: 0 },
+    waits: { upstreamMs: 0, retryMs: 0, queueMs: 0 },
     watch: unwatched,
     targets: [{ provider, model }],
   };

@@ -99,7 +99,7 @@ async function start(
     deadline: clock.now() + HOUR_MS,
     attempts: [],
     arrivedAt: clock.now(),
-    waits: { upstreamMs: 0, retryMs: 0 },
+    waits: { upstreamMs: 0, retryMs: 0, queueMs: 0 },
     watch: { ...unwatched, ...watching, ended: (end) => ends.push(end) },
   };
   const timeouts = { headersMs: HOUR_MS, firstTokenMs: HOUR_MS, idleMs: HOUR_MS, attemptMs: HOUR_MS };

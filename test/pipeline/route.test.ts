@@ -74,7 +74,7 @@ async function find(
     deadline: 0,
     attempts: [],
     arrivedAt: 0,
-    waits: { upstreamMs: 0, retryMs: 0 },
+    waits: { upstreamMs: 0, retryMs: 0, queueMs: 0 },
     watch: unwatched,
   };
   let found: unknown;

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { beforeEach, describe, expect, test } from "vitest";
-import { CONCURRENCY_DEFAULTS, ConcurrencyLimit, ProcessCap, type Slot } from "../../src/routing/concurrency.ts";
+import { CONCURRENCY_DEFAULTS, ConcurrencyLimit, type Slot } from "../../src/routing/concurrency.ts";
 import { createManualClock, type ManualClock } from "../pipeline/manual-clock.ts";
 import { createRandom } from "./random.ts";
 
@@ -216,18 +216,4 @@ test("whatever happens, places are counted right and the limit keeps its bounds"
       expect(limit.inFlight).toBe(0);
     }),
   );
-});
-
-describe("the process's cap", () => {
-  test("has as many places as it says, each to be freed once", () => {
-    const cap = new ProcessCap(2);
-    const free = cap.tryAcquire();
-    expect(cap.tryAcquire()).toBeDefined();
-    expect(cap.tryAcquire()).toBeUndefined();
-    free?.();
-    free?.();
-    expect(cap.inUse).toBe(1);
-    expect(cap.tryAcquire()).toBeDefined();
-    expect(cap.inUse).toBe(2);
-  });
 });

@@ -187,6 +187,23 @@ describe("a wait that is too long", () => {
     expect(answers).toContain("one too many overloaded");
   });
 
+  test("is short for a second after one was, though the queue is empty again", () => {
+    join("old");
+    clock.advance(101);
+    queue.expire();
+    expect([answers, queue.size]).toEqual([["old overloaded"], 0]);
+    clock.advance(900);
+    join("soon");
+    clock.advance(16);
+    queue.expire();
+    expect(answers).toEqual(["old overloaded", "soon overloaded"]);
+    clock.advance(1000);
+    join("later");
+    clock.advance(90);
+    queue.expire();
+    expect([answers.length, queue.size]).toEqual([2, 1]);
+  });
+
   test("is no long one where turns are far apart", () => {
     teach(2000);
     join("a");

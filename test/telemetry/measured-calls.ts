@@ -93,6 +93,7 @@ export function tellCall(metrics: CallMetrics, told: Told): void {
     attempts,
     latencyMs: 4100,
     timeToFirstEventMs: attempts.length === 0 ? undefined : 2200,
+    queueMs: 0,
     overheadMs: 3,
   });
 }

@@ -10,7 +10,12 @@ import { parseMetrics } from "./metrics-page.ts";
 async function watchLoop(): Promise<(name: string) => Promise<number | undefined>> {
   const { metrics, ...telemetry } = toTelemetrySettings(emptyConfig(), {}, []);
   const otel = await openTelemetry({ ...telemetry, version: "test", metrics: { ...metrics, prometheus: true } });
-  const state = { openCalls: () => [], connections: () => [], pricesUpdatedAt: () => 0 };
+  const state = {
+    openCalls: () => [],
+    connections: () => [],
+    overload: { limit: 1000, shedLevel: 0, waiting: () => [], refused: () => [] },
+    pricesUpdatedAt: () => 0,
+  };
   const watching = openProcessMetrics(otel.meter, state);
   onTestFinished(async () => {
     watching.close();

@@ -70,7 +70,6 @@ export type Handling = Message<"sluice.v1.Handling"> & {
 
   /**
    * Who goes first when there is more to do than can be done. Default DEFAULT.
-   * Refused with UNIMPLEMENTED by this version.
    *
    * @generated from field: sluice.v1.Priority priority = 7;
    */
