@@ -34,10 +34,10 @@ interface Guarded {
 const ANY_ID = mintRequestId();
 
 /**
- * Turns calls away that are refused anyway, before grpc-js sees them: that costs a fifth of what it does later, and a
- * gateway that is asked ten times as much as it can do has nine to refuse for each one that it answers. Looks at calls
- * only while the gatekeeper is strict. Calls whose message does not come in one piece are let through, to be refused
- * once they were read.
+ * Turns calls away that are refused anyway, before grpc-js sees them: that costs less than half of what it does later,
+ * and a gateway that is asked ten times as much as it can do has nine to refuse for each one that it answers. Looks at
+ * calls only while the gatekeeper is strict. Calls whose message does not come in one piece are let through, to be
+ * refused once they were read.
  */
 export class GrpcGate {
   readonly #guarded: ReadonlyMap<string, Guarded>;
