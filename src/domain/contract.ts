@@ -32,6 +32,7 @@ export {
 } from "../../gen/sluice/v1/embedding_service_pb.ts";
 export { ErrorReason } from "../../gen/sluice/v1/error_reason_pb.ts";
 export {
+  type BlockDelta,
   type BlockStart,
   type CompleteRequest,
   CompleteRequestSchema,

@@ -59,8 +59,8 @@ export interface AttemptEnd {
 
 /** Another attempt follows a failed one or, as a hedge, one that has nothing to show yet. */
 export interface Reattempt {
-  /** A restart follows a failure after something of the answer was shown. */
-  readonly kind: "retry" | "failover" | "hedge" | "restart";
+  /** A restart or a continuation follows a failure after something of the answer was shown. */
+  readonly kind: "retry" | "failover" | "hedge" | "restart" | "continue";
   /** `provider/model` that was asked before, and the one to be asked now. */
   readonly from: string;
   readonly to: string;

@@ -9,6 +9,7 @@ import type { Pass } from "../routing/breaker.ts";
 import type { Accounts } from "./account.ts";
 import { AttemptHealth } from "./attempt-health.ts";
 import { AttemptRecord } from "./attempt-record.ts";
+import type { Continued } from "./continued.ts";
 import type { TargetHealth } from "./health.ts";
 import type { RoutedCall } from "./stages.ts";
 import { type AttemptTimeouts, applyHandling, type Timeouts, timeoutsOf } from "./timeouts.ts";
@@ -25,6 +26,8 @@ export interface AttemptParts {
 /** A request to one target that is written and may be sent. */
 export interface Leave {
   readonly target: Target;
+  /** Where the target is to go on with an answer. */
+  readonly continued: Continued | undefined;
   /** As the provider wrote it. */
   readonly request: unknown;
   readonly health: TargetHealth;
@@ -37,6 +40,8 @@ export interface Leave {
  */
 export class AttemptRun implements Rest {
   readonly target: Target;
+  /** Goes on with an answer that broke off; undefined for one that begins. */
+  readonly continued: Continued | undefined;
   readonly #call: RoutedCall;
   readonly #clock: Clock;
   readonly #timeouts: AttemptTimeouts;
@@ -56,10 +61,12 @@ export class AttemptRun implements Rest {
   /** The caller itself chose to wait no longer, and less than is usual. */
   #impatient = false;
 
-  constructor(call: RoutedCall, leave: Leave, { clock, accounts, timeouts }: AttemptParts) {
-    const { target, request, health, pass } = leave;
+  constructor(asked: RoutedCall, leave: Leave, { clock, accounts, timeouts }: AttemptParts) {
+    const { target, continued, request, health, pass } = leave;
+    const call = continued?.call ?? asked;
     const { provider, model } = target;
     this.target = target;
+    this.continued = continued;
     this.#call = call;
     this.#clock = clock;
     this.#usual = timeoutsOf(timeouts, target);

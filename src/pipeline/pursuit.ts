@@ -7,7 +7,9 @@ import { findCandidates } from "../routing/candidates.ts";
 import type { NotBefore } from "../routing/not-before.ts";
 import { decideRetry, type RetryPolicy } from "../routing/retry.ts";
 import { type AttemptParts, AttemptRun, type Leave } from "./attempt-run.ts";
+import { findContinued, goesOn } from "./continued.ts";
 import { allDeferred, type HealthRegistry, type TargetHealth } from "./health.ts";
+import type { Unfinished } from "./shown.ts";
 import { sleep } from "./sleep.ts";
 import type { RoutedCall } from "./stages.ts";
 import type { TargetSlots } from "./target-slots.ts";
@@ -59,6 +61,10 @@ export class Pursuit {
   #retryDelayMs = 0;
   /** Something of an answer was shown. */
   #shown = false;
+  /** What targets may go on with. */
+  #unfinished: Unfinished | undefined;
+  /** A target that should have gone on did not: all begin anew from then on. */
+  #mayContinue = true;
 
   /** Throws `UPSTREAM_RATE_LIMITED` where every target wants to be left alone for long. */
   constructor(call: RoutedCall, options: PursuitOptions, begin: Begin) {
@@ -109,18 +115,29 @@ export class Pursuit {
       this.#attemptsOnTarget++;
       try {
         const begun = await this.#begin(run, this);
-        this.#shown = true;
-        return begun;
+        if (begun.run.continued === undefined || goesOn(begun.answer)) {
+          this.#shown = true;
+          return begun;
+        }
+        begun.answer.rest?.leave();
+        this.#beginAnew();
       } catch (thrown) {
-        this.#failure = toGatewayError(thrown);
+        const error = toGatewayError(thrown);
+        // What the gateway added is refused, not what the caller asked for: the call still fails for what broke it off.
+        if (this.#unfinished !== undefined && refusals.has(error.reason)) this.#beginAnew();
+        else this.#failure = error;
       }
       await this.#decide("same-first");
     }
   }
 
-  /** The attempt that answered broke off: what follows must be another. Throws where none may. */
-  async after(failure: GatewayError): Promise<Begun> {
+  /**
+   * The attempt that answered broke off: what follows must be another. It goes on with what is unfinished where its
+   * target can, and else begins anew. Throws where none may follow.
+   */
+  async after(failure: GatewayError, unfinished: Unfinished | undefined): Promise<Begun> {
     this.#failure = failure;
+    this.#unfinished = this.#mayContinue ? unfinished : undefined;
     await this.#decide("other-first");
     return await this.next();
   }
@@ -130,7 +147,7 @@ export class Pursuit {
     const run = new AttemptRun(this.#call, leave, this.#options);
     this.#began++;
     this.#asked.add(leave.target);
-    this.#tell(leave.target, kind);
+    this.#tell(leave, kind);
     this.#previous = leave.target;
     return run;
   }
@@ -141,16 +158,22 @@ export class Pursuit {
    */
   enter(target: Target, anyway: boolean): Leave | undefined {
     const { provider, model } = target;
-    const request = provider.encode(this.#call, model);
+    const continued = this.#unfinished && findContinued(this.#call, this.#unfinished, target);
+    const request = provider.encode(continued?.call ?? this.#call, model, continued !== undefined);
     const health = this.healthOf(target);
     const pass = anyway ? health.breaker.enterAnyway() : health.breaker.tryEnter();
     if (pass === undefined) return undefined;
     const { slots } = this.#options;
-    if (slots === undefined) return { target, request, health, pass };
+    if (slots === undefined) return { target, continued, request, health, pass };
     const held = slots.tryHold(target, this.#call.delivery, pass);
-    if (held !== undefined) return { target, request, health, pass: held };
+    if (held !== undefined) return { target, continued, request, health, pass: held };
     pass.ended(ErrorReason.CANCELLED);
     throw slots.full(target);
+  }
+
+  #beginAnew(): void {
+    this.#mayContinue = false;
+    this.#unfinished = undefined;
   }
 
   /** A wait that is worth it: short, and over before the call's deadline. */
@@ -258,15 +281,22 @@ export class Pursuit {
   }
 
   /** Tells who watches that another attempt follows. */
-  #tell(target: Target, hedge: "hedge" | undefined): void {
+  #tell({ target, continued }: Leave, hedge: "hedge" | undefined): void {
     const previous = this.#previous;
     if (previous === undefined) return;
     const [from, to] = [targetName(previous), targetName(target)];
     const again = from === to ? "retry" : "failover";
-    const kind = hedge ?? (this.#shown ? "restart" : again);
+    const anew = continued === undefined ? "restart" : "continue";
+    const kind = hedge ?? (this.#shown ? anew : again);
     const reason = hedge === undefined ? (this.#failure?.reason ?? ErrorReason.UNSPECIFIED) : ErrorReason.UNSPECIFIED;
     this.#call.watch.reattempt({ kind, from, to, reason, delayMs: this.#retryDelayMs });
   }
 }
+
+/** How servers refuse a beginning that they do not take, or that makes the prompt too long. */
+const refusals: ReadonlySet<ErrorReason> = new Set([
+  ErrorReason.UPSTREAM_INVALID_REQUEST,
+  ErrorReason.CONTEXT_LENGTH_EXCEEDED,
+]);
 
 const noTargets = (): GatewayError => new GatewayError(ErrorReason.INTERNAL, "The model has no targets.");

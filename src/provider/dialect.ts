@@ -95,6 +95,14 @@ export interface PromptCounter {
   decode(answer: WholeAnswer): number;
 }
 
+/** How a model goes on with an answer that was begun elsewhere: the prompt's last message is that beginning. */
+export interface Continuation {
+  /** What comes repeats the beginning first. */
+  readonly echoes: boolean;
+  /** How the endpoint's base URL must end for it; undefined where any does. */
+  readonly baseEndsWith?: string;
+}
+
 /**
  * How a provider's bodies are written. Pure: no sockets, clocks or environment. Data only decides what differs
  * between the providers that share it.
@@ -103,8 +111,11 @@ export interface Dialect {
   readonly name: string;
   /** How its streams are cut into frames. A whole answer is one frame, its body. */
   readonly framing: Framing;
-  /** Throws `FEATURE_UNSUPPORTED` naming the field; never leaves out what was asked for. */
-  encode(prompt: Prompt, target: DialectTarget, delivery: Delivery): EncodedRequest;
+  /**
+   * Throws `FEATURE_UNSUPPORTED` naming the field; never leaves out what was asked for. `continues`: the last message is
+   * the beginning of the answer, and the model has a `continuation`.
+   */
+  encode(prompt: Prompt, target: DialectTarget, delivery: Delivery, continues?: boolean): EncodedRequest;
   createDecoder(options: DecodeOptions): Decoder;
   /** Explains an answer that is no success. `wallNow`: ms since 1970, to read dates in retry hints. */
   explain(head: ErrorHead, body: string, wallNow: number): GatewayError;
@@ -112,4 +123,6 @@ export interface Dialect {
   readonly embedder?: Embedder | undefined;
   /** Undefined where the provider counts nothing. */
   readonly counter?: PromptCounter | undefined;
+  /** Undefined where no model goes on with what it is given, or none is known to. */
+  continuation?(model: string): Continuation | undefined;
 }

@@ -4,7 +4,7 @@ import type { EmbeddingInput, Prompt } from "../domain/contract.ts";
 import type { Secret } from "../domain/secret.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import { type ConnectionCounts, type ConnectionOptions, Connections } from "../wire/send.ts";
-import type { Dialect, EncodedRequest } from "./dialect.ts";
+import type { Continuation, Dialect, EncodedRequest } from "./dialect.ts";
 import type { Keys } from "./keys.ts";
 import type { KeyHeader } from "./presets.ts";
 import { noVectors } from "./unsupported.ts";
@@ -87,9 +87,15 @@ export class Provider implements UpstreamProvider<EncodedRequest> {
    * Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves; and what is
    * wrong with its keys, where none may be used now.
    */
-  encode(call: Call, model: string): EncodedRequest {
+  encode(call: Call, model: string, continues: boolean): EncodedRequest {
     this.keys?.demand();
-    return this.#options.dialect.encode(call.prompt, { provider: this.name, model }, call.delivery);
+    return this.#options.dialect.encode(call.prompt, { provider: this.name, model }, call.delivery, continues);
+  }
+
+  /** How this model goes on with an answer that was begun; undefined where it is not known to. */
+  continuation(model: string): Continuation | undefined {
+    const found = this.#options.dialect.continuation?.(model);
+    return this.#basePath.endsWith(found?.baseEndsWith ?? "") ? found : undefined;
   }
 
   /** How vectors of this model are made. Throws `FEATURE_UNSUPPORTED` where the provider has none. */

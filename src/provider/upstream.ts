@@ -4,7 +4,7 @@ import type { GatewayError } from "../domain/error.ts";
 import type { Batch } from "../domain/event.ts";
 import type { AttemptTarget, AttemptWatch } from "../domain/watch.ts";
 import type { ConnectionCounts, WireHead } from "../wire/send.ts";
-import type { BatchLimits, Embedder, WholeAnswer } from "./dialect.ts";
+import type { BatchLimits, Continuation, Embedder, WholeAnswer } from "./dialect.ts";
 
 /** One request to an upstream, as a stream of events. */
 export interface Upstream {
@@ -69,8 +69,13 @@ export interface UpstreamProvider<Encoded = unknown> {
   describe(model: string): AttemptTarget;
   /** Connections now: with a request, without one; and requests that wait for one. */
   connections(): ConnectionCounts;
-  /** Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves. */
-  encode(call: Call, model: string): Encoded;
+  /**
+   * Encodes the call's prompt. Throws `FEATURE_UNSUPPORTED` or `INVALID_REQUEST` before a byte leaves. `continues`: its
+   * last message is the beginning of the answer; only for models that have a `continuation`.
+   */
+  encode(call: Call, model: string, continues: boolean): Encoded;
+  /** How this model goes on with an answer that was begun; undefined where it is not known to. */
+  continuation(model: string): Continuation | undefined;
   /** A request that is ready to be sent; with the trace's headers, where the provider is to hear of it. */
   prepare(
     call: Call,

@@ -1,7 +1,7 @@
 import type { DescMethod } from "@bufbuild/protobuf";
 import type { CallBase } from "../domain/call.ts";
 import type { Clock } from "../domain/clock.ts";
-import { ErrorReason, type Handling, OnStreamFailure } from "../domain/contract.ts";
+import { ErrorReason, type Handling } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
 import type { Arrival, CallEnd, CallWatcher, Operation, Admission as Watched } from "../domain/watch.ts";
@@ -186,8 +186,4 @@ export function checkUnrouted(handling: Handling | undefined): void {
 
 const notImplemented: readonly { field: string; asked: (handling: Handling) => boolean }[] = [
   { field: "handling.idempotency_key", asked: ({ idempotencyKey }) => idempotencyKey !== "" },
-  {
-    field: "handling.on_stream_failure",
-    asked: ({ onStreamFailure }) => onStreamFailure === OnStreamFailure.CONTINUE,
-  },
 ];

@@ -29,10 +29,18 @@ export function createInstruments(store: MetricStore) {
       genAiDuration,
     ),
     requests: counter(ownMetric.requests, "{request}", "Calls, by how they ended."),
-    retries: counter(ownMetric.retries, "{retry}", "Further attempts at the same target."),
-    failovers: counter(ownMetric.failovers, "{failover}", "Attempts at the next target."),
-    hedges: counter(ownMetric.hedges, "{hedge}", "Attempts at a second target, as the first had nothing to show yet."),
-    restarts: counter(ownMetric.restarts, "{restart}", "Streams that began anew after they had shown something."),
+    /** By their kind. */
+    reattempts: {
+      retry: counter(ownMetric.retries, "{retry}", "Further attempts at the same target."),
+      failover: counter(ownMetric.failovers, "{failover}", "Attempts at the next target."),
+      hedge: counter(ownMetric.hedges, "{hedge}", "Attempts at a second target, as the first had nothing to show yet."),
+      restart: counter(ownMetric.restarts, "{restart}", "Streams that began anew after they had shown something."),
+      continue: counter(
+        ownMetric.continuations,
+        "{continuation}",
+        "Streams that went on with the rest of their text after they had shown some of it.",
+      ),
+    },
     cost: counter(ownMetric.cost, "USD", "Cost of attempts, by known prices."),
     unpriced: counter(ownMetric.unpriced, "{attempt}", "Attempts that used tokens of a model without a price."),
     shadowRequests: counter(

@@ -136,7 +136,6 @@ export class CallMetrics {
   }
 
   reattempt({ kind, from, to, reason }: Reattempt): void {
-    const { retries, failovers, hedges, restarts } = this.#instruments;
     const labels = (toName: (target: string) => string): Attributes => ({
       [own.from]: toName(from),
       [own.to]: toName(to),
@@ -146,8 +145,7 @@ export class CallMetrics {
       labels((target) => this.#labels.target(target)),
       () => labels(withoutModel),
     );
-    const counters = { retry: retries, failover: failovers, hedge: hedges, restart: restarts };
-    counters[kind].series(bounded).add(1);
+    this.#instruments.reattempts[kind].series(bounded).add(1);
   }
 
   /** A copy of a call ended: it counts in nothing that callers' calls count in. */

@@ -91,6 +91,7 @@ export const ownMetric = {
   failovers: "sluice.failovers",
   hedges: "sluice.hedges",
   restarts: "sluice.restarts",
+  continuations: "sluice.continuations",
   cost: "sluice.cost",
   shadowRequests: "sluice.shadow.requests",
   shadowCost: "sluice.shadow.cost",

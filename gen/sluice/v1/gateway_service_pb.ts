@@ -609,8 +609,9 @@ export const BlockEndSchema: GenMessage<BlockEnd> = /*@__PURE__*/
   messageDesc(file_sluice_v1_gateway_service, 12);
 
 /**
- * The answer begins anew on another target. Comes only to calls that asked for
- * it in `Handling.on_stream_failure`.
+ * The answer begins anew, mostly on another target. Comes only to calls that
+ * asked for it in `Handling.on_stream_failure`. One whose text another target
+ * goes on with does not begin anew: that has no event.
  *
  * @generated from message sluice.v1.StreamRestart
  */

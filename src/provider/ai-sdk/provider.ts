@@ -107,6 +107,9 @@ export class AiSdkProvider implements UpstreamProvider<Encoded> {
     return { ...encoded, model: found };
   }
 
+  /** Packages do not say which of their models go on with an answer. */
+  continuation(): undefined {}
+
   /** Language models are all that is used of packages. */
   embedder(_: EmbeddingInput, model: string): never {
     throw noVectors({ provider: this.name, model });

@@ -1,3 +1,4 @@
+import { takesPrefill } from "../claude-prefill.ts";
 import type { Dialect } from "../dialect.ts";
 import { counterOf } from "./count.ts";
 import { AnthropicDecoder } from "./decode.ts";
@@ -15,6 +16,7 @@ function createAnthropic(quirks: Quirks): Dialect {
     createDecoder: (options) => new AnthropicDecoder(options),
     explain,
     counter: counterOf(quirks),
+    continuation: (model) => (takesPrefill(model) ? { echoes: false } : undefined),
   };
 }
 

@@ -1,3 +1,4 @@
+import { takesPrefill } from "../claude-prefill.ts";
 import type { Dialect } from "../dialect.ts";
 import { counter } from "./count.ts";
 import { BedrockConverseDecoder } from "./decode.ts";
@@ -15,4 +16,5 @@ export const bedrockConverse: Dialect = {
   explain,
   embedder,
   counter,
+  continuation: (model) => (takesPrefill(model) ? { echoes: false } : undefined),
 };

@@ -12,4 +12,7 @@ export const ollama: Dialect = {
   createDecoder: (options) => new OllamaDecoder(options),
   explain,
   embedder,
+  // Its parsers take a last message of the assistant for the beginning of the answer (ollama issues 5890 and 6778, and
+  // `AddImplicitStartOrPrefill` in its sources, read 2026-11).
+  continuation: () => ({ echoes: false }),
 };

@@ -6,6 +6,7 @@ import { addOptions, optionsFor } from "../provider-options.ts";
 import { parseSchema } from "../schema.ts";
 import { encodeSeed } from "../seed.ts";
 import { unsupported } from "../unsupported.ts";
+import type { ChatContinuation } from "./continuation.ts";
 import { encodeMessages } from "./encode-messages.ts";
 import type { Feature, Quirks } from "./quirks.ts";
 import type { WireRequestBody } from "./wire-types.ts";
@@ -18,8 +19,14 @@ const HEADERS: Readonly<Record<Delivery, Readonly<Record<string, string>>>> = {
   unary: { "content-type": "application/json", accept: "application/json" },
 };
 
-/** Writes a prompt as the body of a chat completion. */
-export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery, quirks: Quirks): EncodedRequest {
+/** Writes a prompt as the body of a chat completion; with `continuation`, one whose answer goes on with the last message. */
+export function encode(
+  prompt: Prompt,
+  target: DialectTarget,
+  delivery: Delivery,
+  quirks: Quirks,
+  continuation?: ChatContinuation,
+): EncodedRequest {
   const has = (feature: Feature, field: string = feature): void => {
     if (quirks.unsupported.has(feature)) throw unsupported(`prompt.${field}`, target);
   };
@@ -27,6 +34,10 @@ export function encode(prompt: Prompt, target: DialectTarget, delivery: Delivery
     model: target.model,
     messages: encodeMessages(prompt.messages, target, quirks),
   };
+  if (continuation !== undefined) {
+    Object.assign(body, continuation.body);
+    Object.assign(body.messages.at(-1) ?? {}, continuation.message);
+  }
   if (delivery === "stream") {
     body.stream = true;
     if (quirks.askForUsage) body.stream_options = { include_usage: true };
