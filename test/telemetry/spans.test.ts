@@ -1,5 +1,6 @@
 /** The spans of a call, as a collector gets them: whole, against the RPC and GenAI conventions. */
 import { expect, test, vi } from "vitest";
+import { OnStreamFailure } from "../../src/domain/contract.ts";
 import type { Simulator } from "../../src/simulator/server.ts";
 import { ask, type TestGateway } from "../support/gateway.ts";
 import type { OtlpReceiver } from "../support/otlp/receiver.ts";
@@ -291,6 +292,24 @@ test("a fail-over is an event of the SERVER span, and the CLIENT spans name each
       },
       { events: FIRST_TOKEN },
     ),
+  ]);
+});
+
+test("a continuation is an event of the SERVER span, and so is a restart", async () => {
+  const cut = "house/fault.cut-mid-stream:events=3";
+  const { url } = await simulate();
+  const traced = await trace({
+    providers: { house: url, spare: { preset: "vllm", dialect: "", base_url: url } },
+    models: { continues: [cut, "spare/echo"], restarts: [cut, "house/echo"] },
+  });
+  for (const model of ["continues", "restarts"]) {
+    await run(traced.gateway, "stream", model, { handling: { onStreamFailure: OnStreamFailure.CONTINUE } });
+  }
+  const events = (await traced.stories()).flatMap((story) => (story.kind === "SERVER" ? story.events : []));
+  const told = { "sluice.from": cut, "error.type": "UPSTREAM_TRUNCATED", "sluice.delay_ms": 0 };
+  expect(events).toEqual([
+    ["continue", { ...told, "sluice.to": "spare/echo" }],
+    ["restart", { ...told, "sluice.to": "house/echo" }],
   ]);
 });
 

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { FinishReason, OnStreamFailure, ReasoningEffort, ToolChoiceMode } from "../../src/domain/contract.ts";
 import { type Followed, follow, restarts } from "./follow.ts";
 import { eventsOf, type KnownText, type Telling, tell, type Wire } from "./known-text.ts";
-import { describeAttempt, type GatewayScript, serve } from "./support.ts";
+import { describeAttempt, type GatewayScript, PATIENT_LIMITS, serve } from "./support.ts";
 
 const TEXT = "The water runs down.\n\n  Past the gate,  and on. ";
 const { CONTINUE } = OnStreamFailure;
@@ -43,6 +43,7 @@ async function pair({ first, second, preset = "vllm", model = "any", script = {}
       },
       models: Object.fromEntries(Array.from({ length: count }, (_, n) => after(n))),
       retry: AMPLE,
+      limits: PATIENT_LIMITS,
       ...script,
     },
     { environment: { MISTRAL_API_KEY: "m", ANTHROPIC_API_KEY: "a", OPENAI_API_KEY: "o" } },
@@ -123,6 +124,7 @@ test("goes on again where that one breaks off, too", async () => {
     providers: { house: provider },
     models: { m: ["house/cut-3", "house/cut-4", "house/any"] },
     retry: AMPLE,
+    limits: PATIENT_LIMITS,
   });
   const followed = await follow(gateway, "m", CONTINUE);
   expect([followed.text, restarts(followed), attempts(followed)]).toEqual([
@@ -196,6 +198,20 @@ test("keeps reasoning that was finished, and begins anew within it", async () =>
   expect([...new Set(seen)]).toEqual(["0 ", "1 ", "0 Hmm."]);
 });
 
+test("begins anew within reasoning that comes after some text", async () => {
+  const { gateway } = await pair({ first: { before: [chunkOf("The "), thought("Hm")] } });
+  const followed = await follow(gateway, "after-3", CONTINUE);
+  expect([followed.text, restarts(followed), followed.blocks]).toEqual([TEXT, 1, ["text"]]);
+});
+
+test("closes the text where nothing of it was left to say", async () => {
+  const whole = { text: "The end." };
+  const { gateway } = await pair({ first: whole, second: whole });
+  const followed = await follow(gateway, "after-4", CONTINUE);
+  expect([followed.code, followed.text, restarts(followed)]).toEqual(["OK", "The end.", 0]);
+  expect(attempts(followed)?.length).toBe(2);
+});
+
 test("begins anew where a tool was called", async () => {
   const { gateway } = await pair({ first: { before: [chunkOf("Look: "), call] } });
   const followed = await follow(gateway, "after-3", CONTINUE, { tools: [tool] });
@@ -210,6 +226,7 @@ test("a continuation may call a tool: its block is the next one", async () => {
   const { gateway } = await pair({ first: { text: TEXT }, second: { before: [call] } });
   const followed = await follow(gateway, "after-5", CONTINUE, { tools: [tool] });
   expect([followed.code, followed.blocks.slice(0, 2), restarts(followed)]).toEqual(["OK", ["text", "toolCall"], 0]);
+  expect(followed.cases.slice(followed.cases.indexOf("blockEnd")).slice(0, 2)).toEqual(["blockEnd", "blockStart"]);
 });
 
 test("begins anew at a server that refuses the beginning, or thinks first", async () => {
@@ -240,9 +257,19 @@ test("fails as any other where nobody is left, and for what broke it off", async
     providers: { house: { dialect: "", preset: "vllm", base_url: teller.url } },
     models: { m: ["house/cut-3"] },
     retry: AMPLE,
+    limits: PATIENT_LIMITS,
   });
   const followed = await follow(gateway, "m", CONTINUE);
   expect([followed.code, followed.text, teller.asked.length]).toEqual(["Unavailable", "The water runs dow", 3]);
+});
+
+test("is counted", async () => {
+  const { gateway } = await pair();
+  await follow(gateway, "after-5", CONTINUE);
+  const page = await (await fetch(`http://${gateway.httpAddress}/metrics`)).text();
+  const counted = page.split("\n").filter((line) => line.startsWith("sluice_continuations_total{"));
+  expect(counted.map((line) => line.replace(/.*\} /, ""))).toEqual(["1"]);
+  expect(page).not.toContain("sluice_restarts_total{");
 });
 
 test("DeepSeek goes on at its beta address alone", async () => {
@@ -256,6 +283,7 @@ test("DeepSeek goes on at its beta address alone", async () => {
           deepseek: { dialect: "", preset: "deepseek", base_url: teller.url + path },
         },
         models: { m: ["house/cut-5", "deepseek/deepseek-chat"] },
+        limits: PATIENT_LIMITS,
       },
       { environment: { DEEPSEEK_API_KEY: "d" } },
     );

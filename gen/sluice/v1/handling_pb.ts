@@ -220,16 +220,16 @@ export const OnStreamFailure = {
   RESTART: 2,
 
   /**
-   * Let another target go on with the text, in the same block and without an
-   * event for it, but for some white space exactly where it broke off. Targets
-   * are asked in their usual order: one that does not take the beginning of an
-   * answer, or is not known to, begins anew as with RESTART. So does every target
-   * where something else than text and finished reasoning was shown, where the
-   * call asks for JSON, for reasoning or for a certain tool, where its messages
-   * end with one of the assistant, where it has `prompt.provider_options` for the
-   * target, and from 262144 characters on. Of `prompt.max_output_tokens`, what
-   * the text leaves by the gateway's count is asked for. `StreamEnd` tells of the
-   * attempt that ended the answer, and of the earlier ones in `attempts`.
+   * Let another target go on with the text where it broke off, in the same
+   * block and without an event for it. Targets are asked in their usual order:
+   * one that does not take the beginning of an answer, or is not known to,
+   * begins anew as with RESTART. So does every target where something else than
+   * text and finished reasoning was shown, where the call asks for JSON, for
+   * reasoning or for a certain tool, where its messages end with one of the
+   * assistant, where it has `prompt.provider_options` for the target, and from
+   * 262144 characters on. Of `prompt.max_output_tokens`, what the text leaves
+   * by the gateway's count is asked for. `StreamEnd` tells of the attempt that
+   * ended the answer, and of the earlier ones in `attempts`.
    *
    * @generated from enum value: ON_STREAM_FAILURE_CONTINUE = 3;
    */
