@@ -123,7 +123,6 @@ const invalid: readonly { name: string; request: Request; violations: readonly (
 
 const notImplemented: readonly { field: string; handling: NonNullable<Request["handling"]> }[] = [
   { field: "handling.idempotency_key", handling: { idempotencyKey: "k" } },
-  { field: "handling.on_stream_failure", handling: { onStreamFailure: 3 } },
 ];
 
 describe.each(doors)("through %s", (door) => {

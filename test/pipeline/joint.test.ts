@@ -64,7 +64,7 @@ test.each([
   ["List:\n", "\n  - one", "List:\n  - one"],
 ])("%j and %j are %j", (shown, answer, whole) => {
   expect(join(shown, [answer])).toBe(whole);
-  expect(join(shown, [...answer])).toBe(whole);
+  expect(join(shown, answer.split(""))).toBe(whole);
 });
 
 test("does not hold white space without end", () => {

@@ -63,6 +63,9 @@ export async function follow(
         }
         case "end":
           end = event.value;
+          break;
+        case "start":
+        case undefined:
       }
     }
     expect(blocks.filter(({ open }) => open)).toEqual([]);
