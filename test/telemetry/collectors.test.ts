@@ -1,7 +1,7 @@
 /** Collectors that work, by every protocol; and those that don't, which cost nothing but the telemetry. */
 import { describe, expect, test, vi } from "vitest";
 import type { TestGateway } from "../support/gateway.ts";
-import { closedPort } from "../upstream/raw.ts";
+import { closedPort } from "../support/raw.ts";
 import { run, simulate, within } from "../upstream/support.ts";
 import { receive, serveTraced, tell } from "./support.ts";
 

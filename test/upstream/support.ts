@@ -1,11 +1,12 @@
 /** A gateway in front of scripted upstreams, and calls through it told as plain values. */
-import { Code, ConnectError } from "@connectrpc/connect";
+import { ConnectError } from "@connectrpc/connect";
 import { onTestFinished } from "vitest";
-import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { type Attempt, AttemptOutcome, CallFailureSchema, ErrorReason } from "../../src/domain/contract.ts";
-import { toMs } from "../../src/domain/duration.ts";
+import type { Attempt } from "../../src/domain/contract.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, startGateway, type TestGateway, type TestGatewayOptions } from "../support/gateway.ts";
+import { describeAttempt, describeError, type Outcome } from "../support/outcome.ts";
+
+export { describeAttempt, type Outcome } from "../support/outcome.ts";
 
 /** Waits short enough for tests, and retries that hardly wait. */
 export const QUICK_LIMITS = {
@@ -79,20 +80,6 @@ export async function serve(script: GatewayScript, options: TestGatewayOptions =
   return gateway;
 }
 
-/** How a call ended, as its caller sees it. */
-export interface Outcome {
-  /** `OK`, or the name of the gRPC code. */
-  readonly code: string;
-  readonly reason?: string;
-  /** From `RetryInfo`. */
-  readonly retryAfterMs?: number | undefined;
-  /** From `CallFailure`. */
-  readonly partial?: boolean;
-  readonly text: string;
-  /** One line for each attempt: target, outcome, reason, status. */
-  readonly attempts: readonly string[];
-}
-
 export interface CallOptions {
   readonly door?: Door;
   readonly handling?: Readonly<Record<string, unknown>>;
@@ -133,26 +120,6 @@ export async function run(
     onError?.(thrown);
     return { ...describeError(thrown), text };
   }
-}
-
-function describeError(error: ConnectError): Omit<Outcome, "text"> {
-  const failure = error.findDetails(CallFailureSchema)[0];
-  const reason = error.findDetails(ErrorInfoSchema)[0]?.reason;
-  const retryAfterMs = toMs(error.findDetails(RetryInfoSchema)[0]?.retryDelay);
-  return {
-    code: Code[error.code],
-    ...(reason === undefined ? {} : { reason }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
-    ...(failure === undefined ? {} : { partial: failure.partial }),
-    attempts: (failure?.attempts ?? []).map(describeAttempt),
-  };
-}
-
-export function describeAttempt({ provider, model, outcome, errorReason, upstreamStatus }: Attempt): string {
-  const name = (values: Readonly<Record<string, number>>) => (value: number) =>
-    Object.keys(values).find((key) => values[key] === value) ?? "?";
-  const words = [`${provider}/${model}`, name(AttemptOutcome)(outcome), name(ErrorReason)(errorReason), upstreamStatus];
-  return words.filter((word) => word !== "UNSPECIFIED").join(" ");
 }
 
 /** Rejects where a promise takes longer than it may. */

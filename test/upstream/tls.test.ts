@@ -1,8 +1,9 @@
 import * as tls from "node:tls";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Upstream } from "../support/raw.ts";
 import { type Authority, type Certificate, openAuthority } from "./certificates.ts";
 import { PLAIN } from "./fault-table.ts";
-import { accept, answerWith, type Upstream } from "./raw.ts";
+import { accept, answerWith } from "./raw.ts";
 import { type GatewayScript, QUICK_LIMITS, run, serve, simulate } from "./support.ts";
 
 const HERE = "IP:127.0.0.1";

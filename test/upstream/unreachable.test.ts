@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
+import { closedPort } from "../support/raw.ts";
 import { PLAIN } from "./fault-table.ts";
-import { accept, answerWith, closedPort } from "./raw.ts";
+import { accept, answerWith } from "./raw.ts";
 import { QUICK_LIMITS, run, serve, simulate } from "./support.ts";
 
 const attempt = "house/m FAILED UPSTREAM_UNREACHABLE 0";
