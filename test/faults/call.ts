@@ -1,0 +1,86 @@
+/** One call, and all that its caller was told. */
+import { type Client, ConnectError } from "@connectrpc/connect";
+import type { Attempt, GatewayService } from "../../src/domain/contract.ts";
+import { ask } from "../support/gateway.ts";
+import { describeAttempt, describeError, type Outcome } from "../support/outcome.ts";
+
+export type Delivery = "unary" | "stream";
+
+export interface CallOptions {
+  readonly handling?: Readonly<Record<string, unknown>>;
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  /** Runs for each event of a stream. */
+  readonly onEvent?: (name: string | undefined) => void;
+}
+
+export interface CallRecord extends Outcome {
+  readonly model: string;
+  readonly delivery: Delivery;
+  readonly timeoutMs: number;
+  readonly tookMs: number;
+  /** How many ends a stream told, and how many events came after the first of them. */
+  readonly ends: number;
+  readonly afterEnd: number;
+  readonly requestId: string;
+  /** Everything of the answer that could carry a secret: message, details, headers, trailers. */
+  readonly told: string;
+}
+
+/** Ends long after every timeout of the gateway's configuration here. */
+export const DEADLINE_MS = 5000;
+
+/** In every prompt: no log, no metric and no span may hold it. */
+export const PROMPT_CANARY = "prompt-canary-5b0d";
+
+/** Makes a call and waits for its end. Never rejects for a failed call. */
+export async function makeCall(
+  client: Client<typeof GatewayService>,
+  delivery: Delivery,
+  model: string,
+  { handling, timeoutMs = DEADLINE_MS, signal, onEvent = () => {} }: CallOptions = {},
+): Promise<CallRecord> {
+  const request = { ...ask(model, PROMPT_CANARY), ...(handling === undefined ? {} : { handling }) };
+  const told: string[] = [];
+  let requestId = "";
+  const onHeader = (headers: Headers): void => {
+    requestId = headers.get("sluice-request-id") ?? requestId;
+    told.push(...[...headers].flat());
+  };
+  const options = { timeoutMs, onHeader, onTrailer: onHeader, ...(signal === undefined ? {} : { signal }) };
+  const startedAt = performance.now();
+  let text = "";
+  let ends = 0;
+  let afterEnd = 0;
+  let outcome: Omit<Outcome, "text">;
+  try {
+    let attempts: readonly Attempt[] = [];
+    if (delivery === "unary") {
+      const response = await client.complete(request, options);
+      for (const { content } of response.parts) if (content.case === "text") text += content.value;
+      attempts = response.attempts;
+      ends = 1;
+    } else {
+      for await (const { event } of client.stream(request, options)) {
+        if (ends > 0) afterEnd++;
+        if (event.case === "blockDelta") text += event.value.text;
+        if (event.case === "end") {
+          ends++;
+          attempts = event.value.attempts;
+        }
+        onEvent(event.case);
+      }
+    }
+    outcome = { code: "OK", attempts: attempts.map(describeAttempt) };
+  } catch (thrown) {
+    const error = ConnectError.from(thrown);
+    outcome = describeError(error);
+    onHeader(error.metadata);
+    told.push(
+      error.message,
+      ...error.details.map((one) => ("value" in one ? Buffer.from(one.value as Uint8Array).toString("latin1") : "")),
+    );
+  }
+  const tookMs = performance.now() - startedAt;
+  return { ...outcome, text, model, delivery, timeoutMs, tookMs, ends, afterEnd, requestId, told: told.join("\n") };
+}

@@ -1,0 +1,5 @@
+import type { Section } from "./case.ts";
+import { upstreamAnswers } from "./upstream-answers.ts";
+
+/** In the order of the catalogue. */
+export const sections: readonly Section[] = [upstreamAnswers];
