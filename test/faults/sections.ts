@@ -1,5 +1,6 @@
 import type { Section } from "./case.ts";
 import { upstreamAnswers } from "./upstream-answers.ts";
+import { upstreamConnections } from "./upstream-connections.ts";
 
 /** In the order of the catalogue. */
-export const sections: readonly Section[] = [upstreamAnswers];
+export const sections: readonly Section[] = [upstreamConnections, upstreamAnswers];
