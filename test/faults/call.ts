@@ -30,6 +30,9 @@ export interface CallRecord extends Outcome {
 /** Ends long after every timeout of the gateway's configuration here. */
 export const DEADLINE_MS = 5000;
 
+/** The client has no timer of its own before this: what it is told of the deadline is the gateway's word. */
+const GIVE_UP_MS = 10_000;
+
 /** In every prompt: no log, no metric and no span may hold it. */
 export const PROMPT_CANARY = "prompt-canary-5b0d";
 
@@ -47,7 +50,10 @@ export async function makeCall(
     requestId = headers.get("sluice-request-id") ?? requestId;
     told.push(...[...headers].flat());
   };
-  const options = { timeoutMs, onHeader, onTrailer: onHeader, ...(signal === undefined ? {} : { signal }) };
+  const headers = { "grpc-timeout": `${timeoutMs}m`, "connect-timeout-ms": String(timeoutMs) };
+  const giveUp = AbortSignal.timeout(timeoutMs + GIVE_UP_MS);
+  const signals = AbortSignal.any(signal === undefined ? [giveUp] : [giveUp, signal]);
+  const options = { headers, signal: signals, onHeader, onTrailer: onHeader };
   const startedAt = performance.now();
   let text = "";
   let ends = 0;
