@@ -21,6 +21,8 @@ export interface CallRecord extends Outcome {
   readonly tookMs: number;
   /** How many ends a stream told, and how many events came after the first of them. */
   readonly ends: number;
+  /** Something of a streamed answer came: more than its start. */
+  readonly shown: boolean;
   readonly afterEnd: number;
   readonly requestId: string;
   /** Everything of the answer that could carry a secret: message, details, headers, trailers. */
@@ -57,6 +59,7 @@ export async function makeCall(
   const startedAt = performance.now();
   let text = "";
   let ends = 0;
+  let shown = false;
   let afterEnd = 0;
   let outcome: Omit<Outcome, "text">;
   try {
@@ -69,6 +72,7 @@ export async function makeCall(
     } else {
       for await (const { event } of client.stream(request, options)) {
         if (ends > 0) afterEnd++;
+        if (event.case !== "start" && event.case !== "end") shown = true;
         if (event.case === "blockDelta") text += event.value.text;
         if (event.case === "end") {
           ends++;
@@ -88,5 +92,17 @@ export async function makeCall(
     );
   }
   const tookMs = performance.now() - startedAt;
-  return { ...outcome, text, model, delivery, timeoutMs, tookMs, ends, afterEnd, requestId, told: told.join("\n") };
+  return {
+    ...outcome,
+    text,
+    model,
+    delivery,
+    timeoutMs,
+    tookMs,
+    ends,
+    shown,
+    afterEnd,
+    requestId,
+    told: told.join("\n"),
+  };
 }

@@ -77,7 +77,7 @@ function pause(): Promise<void> {
 type Miss = (invariant: Invariant, what: string) => void;
 
 function checkEnd(call: CallRecord, allowanceMs: number, miss: Miss): void {
-  const { model, code, reason, text, ends, afterEnd, attempts, partial, tookMs, timeoutMs, retryAfterMs } = call;
+  const { model, code, reason, shown, ends, afterEnd, attempts, partial, tookMs, timeoutMs, retryAfterMs } = call;
   if (tookMs > timeoutMs + LATE_MS + allowanceMs) miss("I1", `${model}: ${Math.round(tookMs)} ms of ${timeoutMs}`);
   if (code !== "OK") {
     const mapped = reason === undefined ? undefined : (codes[reason] ?? ownCodes[reason]);
@@ -85,7 +85,7 @@ function checkEnd(call: CallRecord, allowanceMs: number, miss: Miss): void {
     if (reason !== undefined && needsRetryInfo.has(reason) && retryAfterMs === undefined) {
       miss("I2", `${model}: ${reason} without RetryInfo`);
     }
-    if ((text !== "") !== (partial === true)) miss("I3", `${model}: text "${text}", partial ${partial}`);
+    if (shown !== (partial === true)) miss("I3", `${model}: ${shown ? "" : "nothing "}shown, partial ${partial}`);
   }
   if (ends !== (code === "OK" ? 1 : 0) || afterEnd > 0)
     miss("I2", `${model}: ${ends} ends, ${afterEnd} after the first`);

@@ -1,7 +1,8 @@
 import type { Section } from "./case.ts";
+import { cuts } from "./cuts.ts";
 import { upstreamAnswers } from "./upstream-answers.ts";
 import { upstreamConnections } from "./upstream-connections.ts";
 import { upstreamWaits } from "./upstream-waits.ts";
 
 /** In the order of the catalogue. */
-export const sections: readonly Section[] = [upstreamConnections, upstreamAnswers, upstreamWaits];
+export const sections: readonly Section[] = [upstreamConnections, upstreamAnswers, upstreamWaits, cuts];
