@@ -7,6 +7,8 @@ import { describeAttempt, describeError, type Outcome } from "../support/outcome
 export type Delivery = "unary" | "stream";
 
 export interface CallOptions {
+  /** Default `grpc`. */
+  readonly door?: "grpc" | "connect";
   readonly handling?: Readonly<Record<string, unknown>>;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;

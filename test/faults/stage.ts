@@ -148,9 +148,9 @@ export class Stage {
     this.stoodStillMs = 0;
   }
 
-  /** Makes a call through the gRPC door, and keeps its record for the invariants. */
+  /** Makes a call, and keeps its record for the invariants. */
   async call(delivery: Delivery, model: string, options: CallOptions = {}): Promise<CallRecord> {
-    const record = await makeCall(this.clients.grpc, delivery, model, options);
+    const record = await makeCall(this.clients[options.door ?? "grpc"], delivery, model, options);
     this.calls.push(record);
     return record;
   }
