@@ -66,11 +66,11 @@ const doors = [
 function rapidResets(simulator: Simulator): readonly FaultCase[] {
   const request = frame(toBinary(StreamRequestSchema, create(StreamRequestSchema, ask("house/fault.no-response"))));
   return doors.map(({ door, address, type }) => ({
-    name: `rapid reset, 20 connections of 300 streams, ${door} door`,
+    name: `rapid reset, 10 connections of 300 streams, ${door} door`,
     expected: "no request is left upstream",
     play: (stage) =>
       besideHealthyCalls(stage, async () => {
-        for (let connection = 0; connection < 20; connection++) {
+        for (let connection = 0; connection < 10; connection++) {
           const { session, close } = await connectHttp2(`http://${address(stage)}`);
           for (let stream = 0; stream < 300 && !session.closed; stream++) {
             const opened = session.request({

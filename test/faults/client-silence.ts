@@ -79,7 +79,7 @@ async function vanish(stage: Stage, simulator: Simulator, door: "gRPC" | "HTTP")
     await reading.next();
     const call = simulator.calls.slice(arrived).find(({ end }) => end === undefined);
     relay.freeze();
-    const leave = new Promise<undefined>((resolve) => setTimeout(resolve, VANISHED_WITHIN_MS).unref());
+    const leave = new Promise<undefined>((resolve) => setTimeout(() => resolve(undefined), VANISHED_WITHIN_MS).unref());
     const end = await Promise.race([call?.closed, leave]);
     return `half-open on the ${door} door: upstream ${end?.early === true ? "closed" : "still open"}`;
   } finally {

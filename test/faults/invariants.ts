@@ -87,7 +87,8 @@ function checkEnd(call: CallRecord, allowanceMs: number, miss: Miss): void {
     if (reason !== undefined && needsRetryInfo.has(reason) && retryAfterMs === undefined) {
       miss("I2", `${model}: ${reason} without RetryInfo`);
     }
-    if (shown !== (partial === true)) miss("I3", `${model}: ${shown ? "" : "nothing "}shown, partial ${partial}`);
+    if (reason !== undefined && shown !== (partial === true))
+      miss("I3", `${model}: ${shown ? "" : "nothing "}shown, partial ${partial}`);
   }
   if (ends !== (code === "OK" ? 1 : 0) || afterEnd > 0)
     miss("I2", `${model}: ${ends} ends, ${afterEnd} after the first`);

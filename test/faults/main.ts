@@ -3,6 +3,7 @@
  * each: `npm run faults`. Prints a table, and exits with 1 where anything is not as it must be.
  */
 import { parseArgs } from "node:util";
+import { within } from "../upstream/support.ts";
 import { makeCall } from "./call.ts";
 import type { FaultCase, OpenSection, RunOptions, Section } from "./case.ts";
 import { checkInvariants, checkSpans, takeBaseline } from "./invariants.ts";
@@ -21,6 +22,9 @@ const HELP = `npm run faults -- [options]
 
 /** Calls by which a fresh process is made warm, and the machine's load is measured. */
 const WARM_UP_CALLS = 30;
+
+/** A case that takes longer hangs. */
+const CASE_MS = 120_000;
 
 const { values } = parseArgs({
   options: {
@@ -104,7 +108,7 @@ async function playCase(section: Section, one: FaultCase, stage: Stage): Promise
   const waits = measureWaits([stage.pid, process.pid]);
   let seen: string;
   try {
-    seen = await one.play(stage);
+    seen = await within(CASE_MS, one.play(stage), "its end");
   } catch (error) {
     seen = `the case itself failed: ${error instanceof Error ? error.message : String(error)}`;
   }

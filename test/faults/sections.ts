@@ -3,6 +3,7 @@ import { clientAttacks } from "./client-attacks.ts";
 import { clientCalls } from "./client-calls.ts";
 import { clientSilence } from "./client-silence.ts";
 import { cuts } from "./cuts.ts";
+import { processFaults } from "./process.ts";
 import { upstreamAnswers } from "./upstream-answers.ts";
 import { upstreamConnections } from "./upstream-connections.ts";
 import { upstreamWaits } from "./upstream-waits.ts";
@@ -16,4 +17,5 @@ export const sections: readonly Section[] = [
   clientCalls,
   clientAttacks,
   clientSilence,
+  processFaults,
 ];

@@ -97,6 +97,9 @@ export class Stage {
       FAULTS_KEY: KEY_CANARY,
       FAULTS_SOCKET: socketPath,
       OTEL_BSP_SCHEDULE_DELAY: "200",
+      // Room for the spans of a storm, so that they can be counted.
+      OTEL_BSP_MAX_QUEUE_SIZE: "65536",
+      OTEL_BSP_MAX_EXPORT_BATCH_SIZE: "2048",
       ...script.environment,
     };
     const setting = { yaml: toYaml(script, healthy.url, collector.url), environment, socketPath };
