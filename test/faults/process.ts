@@ -277,7 +277,8 @@ const badConfigs: FaultCase = {
       stage.gateway.child.kill("SIGHUP");
       const line = await stage.gateway.line(REFUSED, before + 1);
       const problems = line.problems as readonly { readonly path?: string; readonly message: string }[];
-      if (problems.length > 0 && problems.every(({ path, message }) => (path ?? message) !== "")) withPath++;
+      if (problems.length > 0 && problems.every(({ path = "", message }) => path !== "" || /line \d/.test(message)))
+        withPath++;
     }
     stage.gateway.rewrite(stage.yaml);
     stage.gateway.child.kill("SIGHUP");

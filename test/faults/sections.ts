@@ -4,6 +4,7 @@ import { clientCalls } from "./client-calls.ts";
 import { clientSilence } from "./client-silence.ts";
 import { cuts } from "./cuts.ts";
 import { processFaults } from "./process.ts";
+import { storms } from "./storms.ts";
 import { upstreamAnswers } from "./upstream-answers.ts";
 import { upstreamConnections } from "./upstream-connections.ts";
 import { upstreamWaits } from "./upstream-waits.ts";
@@ -18,4 +19,5 @@ export const sections: readonly Section[] = [
   clientAttacks,
   clientSilence,
   processFaults,
+  storms,
 ];
