@@ -72,10 +72,16 @@ export async function makeCall(
       attempts = response.attempts;
       ends = 1;
     } else {
-      for await (const { event } of client.stream(request, options)) {
+      const pieces: { sequence: number; text: string }[] = [];
+      for await (const { event, sequence } of client.stream(request, options)) {
         if (ends > 0) afterEnd++;
         if (event.case !== "start" && event.case !== "end") shown = true;
-        if (event.case === "blockDelta") text += event.value.text;
+        if (event.case === "blockDelta") pieces.push({ sequence, text: event.value.text });
+        if (event.case === "restart") {
+          const from = event.value.discardFromSequence;
+          while ((pieces.at(-1)?.sequence ?? 0) >= from && pieces.length > 0) pieces.pop();
+        }
+        text = pieces.map((piece) => piece.text).join("");
         if (event.case === "end") {
           ends++;
           attempts = event.value.attempts;

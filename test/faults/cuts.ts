@@ -1,9 +1,13 @@
 /** Recorded streams, cut after each of their events: one that is not whole never succeeds. */
 import type { ServerResponse } from "node:http";
+import { OnStreamFailure } from "../../src/domain/contract.ts";
+import { openSimulator } from "../../src/simulator/server.ts";
 import { available, type Exchange, readExchanges } from "../exchanges/exchanges.ts";
 import { openAnswering } from "../support/raw.ts";
+import { PLAIN } from "../upstream/fault-table.ts";
 import type { FaultCase, Section } from "./case.ts";
 import { Stage } from "./stage.ts";
+import { watch } from "./upstream-answers.ts";
 
 /** How an API's streams are asked for, and what in their bytes says that the model is done. */
 interface Api {
@@ -38,6 +42,8 @@ export const cuts: Section = {
   name: "recorded streams, cut after each event",
   async open({ full }) {
     const script: Script = { exchange: undefined, bytes: Buffer.alloc(0), cut: "ends in order" };
+    const dialects = Object.values(apis).map(({ dialect }) => dialect);
+    const simulator = await openSimulator();
     let arrivals = 0;
     let open = 0;
     const upstream = await openAnswering((_, response) => {
@@ -48,15 +54,24 @@ export const cuts: Section = {
     });
     const base_url = `http://127.0.0.1:${upstream.port}`;
     const stage = await Stage.open({
-      providers: Object.fromEntries(
-        Object.values(apis).map(({ dialect }) => [
-          dialect,
-          { base_url, dialect, ...(dialect === "bedrock-converse" ? { aws: { region: "us-east-1" } } : {}) },
-        ]),
+      providers: {
+        ...Object.fromEntries(
+          dialects.map((dialect) => [
+            dialect,
+            { base_url, dialect, ...(dialect === "bedrock-converse" ? { aws: { region: "us-east-1" } } : {}) },
+          ]),
+        ),
+        spare: { base_url: simulator.url },
+      },
+      models: Object.fromEntries(
+        dialects.map((dialect) => [`restart-${dialect}`, [`${dialect}/restart`, "spare/text:tokens=10"]]),
       ),
-      retry: { max_attempts: 1 },
+      // Each call is to meet its cut, however many failed before it.
+      retry: { max_attempts: 2, budget_per_second: 1000 },
+      breaker: { consecutive_failures: 1_000_000, min_attempts: 1_000_000 },
       limits: { idle_timeout: "2s" },
       watched: [
+        watch(simulator),
         {
           get arrivals() {
             return arrivals;
@@ -68,18 +83,15 @@ export const cuts: Section = {
       ],
     });
     const { streams, events } = full ? FULL : SHORT;
+    const chosen = Object.keys(apis).flatMap((api) => choose(api, streams, events));
     return {
       stage,
-      cases: [
-        ...Object.keys(apis)
-          .flatMap((api) => choose(api, streams, events))
-          .map((one) => toCase(one, script)),
-        ...unbuilt,
-      ],
+      cases: [...chosen.map((one) => toCase(one, script)), ...chosen.map((one) => toRestartCase(one, script)), unbuilt],
       notes: available ? [] : ["SKIPPED: the recorded exchanges are not beside this checkout."],
       async close() {
         await stage.close();
         await upstream.close();
+        await simulator.close();
       },
     };
   },
@@ -136,7 +148,9 @@ function toCase(exchange: Exchange, script: Script): FaultCase {
     async play(stage) {
       const ask = async (length: number, cut: Cut) => {
         Object.assign(script, { exchange, bytes: exchange.body.subarray(0, length), cut } satisfies Script);
-        return await stage.call("stream", `${dialect}/${exchange.model ?? "unknown"}`);
+        return await stage.call("stream", `${dialect}/${exchange.model ?? "unknown"}`, {
+          handling: { notIdempotent: true },
+        });
       };
       const whole = await ask(exchange.body.length, "ends in order");
       if (whole.code !== "OK") return `uncut: ${whole.code} ${whole.reason}`;
@@ -158,11 +172,38 @@ function toCase(exchange: Exchange, script: Script): FaultCase {
   };
 }
 
-const unbuilt = (["RESTART", "CONTINUE"] as const).map(
-  (policy): FaultCase => ({
-    name: `every cut, ${policy}`,
-    expected: "the whole answer; nothing from before `discard` is mixed with what comes after",
-    pending: `handling.on_stream_failure: ${policy}`,
-    play: async () => "",
-  }),
-);
+const RESTARTED = "each cut ends in a whole answer: the recorded one, or another; never in a mixture";
+
+/** The same cuts, of calls that want another answer then, with a spare behind. */
+function toRestartCase(exchange: Exchange, script: Script): FaultCase {
+  const { dialect } = apis[exchange.api] ?? { dialect: "" };
+  return {
+    name: `${exchange.name}, RESTART`,
+    expected: RESTARTED,
+    async play(stage) {
+      const handling = { onStreamFailure: OnStreamFailure.RESTART };
+      const ask = async (length: number, cut: Cut) => {
+        Object.assign(script, { exchange, bytes: exchange.body.subarray(0, length), cut } satisfies Script);
+        return await stage.call("stream", `restart-${dialect}`, { handling });
+      };
+      const whole = await ask(exchange.body.length, "ends in order");
+      if (whole.code !== "OK") return `uncut: ${whole.code} ${whole.reason}`;
+      for (const at of [0, ...boundaries(exchange)]) {
+        const { code, reason, text } = await ask(at, "is broken off");
+        if (code !== "OK") return `cut at byte ${at}: ${code} ${reason}`;
+        if (text !== whole.text && text !== PLAIN) {
+          stage.miss("I3", `cut at byte ${at}: a mixture, ${JSON.stringify(text.slice(0, 60))}`);
+          return "a mixture";
+        }
+      }
+      return RESTARTED;
+    },
+  };
+}
+
+const unbuilt: FaultCase = {
+  name: "every cut, CONTINUE",
+  expected: "the whole answer; nothing from before `discard` is mixed with what comes after",
+  pending: "handling.on_stream_failure: CONTINUE",
+  play: async () => "nothing",
+};

@@ -23,6 +23,7 @@ export interface StageScript {
   readonly models?: Readonly<Record<string, readonly string[]>>;
   readonly limits?: Readonly<Record<string, unknown>>;
   readonly retry?: Readonly<Record<string, unknown>>;
+  readonly breaker?: Readonly<Record<string, unknown>>;
   readonly environment?: Readonly<Record<string, string>>;
   /** Servers behind those providers. */
   readonly watched?: readonly Watched[];
@@ -213,7 +214,11 @@ function startProcess({ yaml, environment }: Setting): GatewayProcess {
 }
 
 /** The configuration as YAML: JSON is a part of it. */
-function toYaml({ providers = {}, models = {}, limits = {}, retry = {} }: StageScript, healthy: string, otlp: string) {
+function toYaml(
+  { providers = {}, models = {}, limits = {}, retry = {}, breaker = {} }: StageScript,
+  healthy: string,
+  otlp: string,
+) {
   const all = { ...providers, healthy: { base_url: healthy } };
   const provider = (given: object) => ({ dialect: "openai-chat", api_key: "env:FAULTS_KEY", ...given });
   return JSON.stringify({
@@ -221,6 +226,7 @@ function toYaml({ providers = {}, models = {}, limits = {}, retry = {} }: StageS
     models: Object.fromEntries(Object.entries(models).map(([name, targets]) => [name, { targets }])),
     limits,
     retry,
+    breaker,
     telemetry: { otlp: { endpoint: otlp }, prometheus: true },
   });
 }

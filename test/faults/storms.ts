@@ -82,7 +82,6 @@ function amplification(name: string, model: string, seconds: number, simulator: 
   return {
     name: `${name} for ${seconds} s at ${CALLS_PER_SECOND} calls a second`,
     expected: `${requests} calls: at most ${most} requests upstream`,
-    pending: "the retry budget",
     async play(stage) {
       const before = lastNumber(simulator);
       await storm(stage, model, seconds);
@@ -98,7 +97,6 @@ function obedience(seconds: number, servers: readonly Simulator[]): FaultCase {
   return {
     name: `both targets ask for ${RETRY_AFTER_S} s, for ${seconds} s`,
     expected: "no request sooner than asked",
-    pending: "waiting for what a target asked of other calls",
     async play(stage) {
       await storm(stage, "limited", seconds);
       const arrivals = servers.flatMap(({ calls }) => calls);
@@ -142,7 +140,6 @@ function shunning(simulator: Simulator): FaultCase {
   return {
     name: "a target that is down is shunned, with a spare",
     expected: "each call is answered; the target is asked by less than a tenth of them",
-    pending: "the circuit breaker",
     async play(stage) {
       const before = lastNumber(simulator);
       const records = await storm(stage, "shuns", 10);

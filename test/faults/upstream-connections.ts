@@ -49,12 +49,17 @@ export const upstreamConnections: Section = {
     const rows = await openRows(authority, opened, blackhole.port, asked);
     const stage = await Stage.open({
       providers: {
-        ...Object.fromEntries(
-          rows.flatMap(({ url }, at) => [`a${at}`, `b${at}`].map((name) => [name, { base_url: url }])),
-        ),
+        ...Object.fromEntries(rows.flatMap(({ url }, at) => waysOf(at).map((name) => [name, { base_url: url }]))),
         spare: { base_url: simulator.url },
       },
-      models: Object.fromEntries(rows.map((_, at) => [`pair${at}`, [`b${at}/m`, "spare/text:tokens=10"]])),
+      models: Object.fromEntries(
+        rows.flatMap((_, at) =>
+          deliveries.map((delivery) => [
+            `pair-${delivery}-${at}`,
+            [`first-${delivery}-${at}/m`, "spare/text:tokens=10"],
+          ]),
+        ),
+      ),
       limits: {
         ...QUICK_LIMITS,
         connect_timeout: "0.3s",
@@ -83,6 +88,13 @@ export const upstreamConnections: Section = {
     };
   },
 };
+
+const deliveries = ["unary", "stream"] as const;
+
+/** Each way of a row has a provider of its own, so that the breaker of one touches no other. */
+function waysOf(at: number): readonly string[] {
+  return deliveries.flatMap((delivery) => [`alone-${delivery}-${at}`, `first-${delivery}-${at}`]);
+}
 
 /** Nobody may reach one of these by a request; their sockets must go. */
 function watchSockets(upstream: Upstream): Watched {
@@ -164,12 +176,12 @@ function toCases({ name, alone, rescued, withinMs = 1000 }: Row, at: number, ask
   const unasked = (stage: Stage): void => {
     if (asked.length > 0) stage.miss("I7", `a request with the key was sent: ${asked.join(", ")}`);
   };
-  return (["unary", "stream"] as const).flatMap((delivery): FaultCase[] => [
+  return deliveries.flatMap((delivery): FaultCase[] => [
     {
       name: `${name}, ${delivery}`,
       expected: alone,
       async play(stage) {
-        const call = await stage.call(delivery, `a${at}/m`);
+        const call = await stage.call(delivery, `alone-${delivery}-${at}/m`);
         unasked(stage);
         return tell(call);
       },
@@ -178,7 +190,7 @@ function toCases({ name, alone, rescued, withinMs = 1000 }: Row, at: number, ask
       name: `${name}, ${delivery}, with a spare`,
       expected: `OK, whole; ${rescued}, spare answers; in time`,
       async play(stage) {
-        const call = await stage.call(delivery, `pair${at}`);
+        const call = await stage.call(delivery, `pair-${delivery}-${at}`);
         unasked(stage);
         const time = call.tookMs < withinMs ? "in time" : `took ${Math.round(call.tookMs)} ms`;
         return `${tell(call, { whole: PLAIN })}; ${time}`;
