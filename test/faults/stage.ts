@@ -29,6 +29,17 @@ export interface StageScript {
   readonly watched?: readonly Watched[];
 }
 
+/** Waits as short as a busy machine bears. */
+export const SHORT_LIMITS = {
+  headers_timeout: "1s",
+  first_token_timeout: "1s",
+  idle_timeout: "1s",
+  attempt_timeout: "2s",
+  max_response_bytes: 1_048_576,
+  // Room for the one event of 64 KiB and its frame that a decompressed bomb is made of.
+  max_event_bytes: 131_072,
+};
+
 /** The model that stays healthy, on a server of its own. */
 export const HEALTHY = "healthy/text:tokens=10";
 

@@ -7,7 +7,7 @@ import { Stage } from "./stage.ts";
 import { watch } from "./upstream-answers.ts";
 
 const CALLS_PER_SECOND = 50;
-/** The budget of the catalogue: a fifth of the requests, and ten a second. */
+/** The budget of the catalogue: a fifth of the requests, and ten a second for each target. */
 const BUDGET_RATIO = 1.2;
 const BUDGET_PER_SECOND = 10;
 const RETRY_AFTER_S = 2;
@@ -45,8 +45,8 @@ export const storms: Section = {
     return {
       stage,
       cases: [
-        amplification("the only target is down", "alone/fault.server-error", seconds, simulator),
-        amplification("both targets are down", "down", seconds, simulator),
+        amplification("the only target is down", "alone/fault.server-error", 1, seconds, simulator),
+        amplification("both targets are down", "down", 2, seconds, simulator),
         obedience(seconds, limiting),
         flaps(simulator),
         shunning(simulator),
@@ -76,9 +76,10 @@ const callsSince = ({ calls }: Simulator, number: number): readonly SimulatorCal
   calls.filter((call) => call.number > number);
 const lastNumber = ({ calls }: Simulator): number => calls.at(-1)?.number ?? 0;
 
-function amplification(name: string, model: string, seconds: number, simulator: Simulator): FaultCase {
+/** Each target has a budget of its own for what is beyond the calls' first attempts. */
+function amplification(name: string, model: string, targets: number, seconds: number, simulator: Simulator): FaultCase {
   const requests = seconds * CALLS_PER_SECOND;
-  const most = requests * BUDGET_RATIO + seconds * BUDGET_PER_SECOND;
+  const most = requests * BUDGET_RATIO + seconds * BUDGET_PER_SECOND * targets;
   return {
     name: `${name} for ${seconds} s at ${CALLS_PER_SECOND} calls a second`,
     expected: `${requests} calls: at most ${most} requests upstream`,
@@ -107,11 +108,14 @@ function obedience(seconds: number, servers: readonly Simulator[]): FaultCase {
   };
 }
 
-/** Whether an answer before it, long enough ago to be known, had asked to be left alone until later. */
+/**
+ * Whether an answer before it, known for a while, had asked to be left alone until later. Counted from that request's
+ * arrival: this process may notice the end of its answer late.
+ */
 function isEarly({ startedAtMs }: SimulatorCall, earlier: readonly SimulatorCall[]): boolean {
-  return earlier.some(({ end }) => {
-    const sinceMs = startedAtMs - (end?.atMs ?? startedAtMs);
-    return sinceMs > IN_FLIGHT_MS && sinceMs < RETRY_AFTER_S * 1000;
+  return earlier.some(({ startedAtMs: askedAtMs, end }) => {
+    const known = end !== undefined && startedAtMs - end.atMs > IN_FLIGHT_MS;
+    return known && startedAtMs - askedAtMs < RETRY_AFTER_S * 1000;
   });
 }
 

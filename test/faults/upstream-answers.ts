@@ -1,10 +1,9 @@
 /** Upstream: what the simulator can play, alone and with a spare target behind it, whole and streamed. */
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { codes, type Expected, PLAIN, type Row, rows } from "../upstream/fault-table.ts";
-import { QUICK_LIMITS } from "../upstream/support.ts";
 import type { CallOptions, Delivery } from "./call.ts";
 import type { FaultCase, Section, Watched } from "./case.ts";
-import { Stage } from "./stage.ts";
+import { SHORT_LIMITS, Stage } from "./stage.ts";
 import { short, tell, type Wanted } from "./words.ts";
 
 interface FullRow extends Row {
@@ -62,8 +61,7 @@ export const upstreamAnswers: Section = {
           .filter(({ withSpare }) => withSpare)
           .map(({ provider, row }) => [provider, [`${provider}/fault.${row.fault}`, SPARE]]),
       ),
-      // Room for the one event of 64 KiB and its frame that a decompressed bomb is made of.
-      limits: { ...QUICK_LIMITS, max_event_bytes: 131_072, connect_timeout: "0.3s" },
+      limits: SHORT_LIMITS,
       retry: { base_delay: "0.001s", max_delay: "0.002s" },
       watched: [watch(simulator)],
     });

@@ -2,10 +2,9 @@
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { openAnswering, type Upstream } from "../support/raw.ts";
 import { PLAIN } from "../upstream/fault-table.ts";
-import { QUICK_LIMITS } from "../upstream/support.ts";
 import type { CallOptions } from "./call.ts";
 import type { Section } from "./case.ts";
-import { Stage } from "./stage.ts";
+import { SHORT_LIMITS, Stage } from "./stage.ts";
 import { watch } from "./upstream-answers.ts";
 import { tell } from "./words.ts";
 
@@ -172,7 +171,7 @@ export const upstreamWaits: Section = {
         ...Object.fromEntries(providers.map((name) => [name, { base_url: simulator.url }])),
         splitting: { base_url: `http://127.0.0.1:${splitting.upstream.port}/v1` },
       },
-      limits: QUICK_LIMITS,
+      limits: SHORT_LIMITS,
       retry: { base_delay: `${BASE_DELAY_MS / 1000}s`, max_delay: `${(BASE_DELAY_MS * 2) / 1000}s` },
       watched: [watch(simulator), splitting],
     });
