@@ -55,6 +55,7 @@ export interface ReceivedSpan {
   readonly attributes: Attributes;
   readonly events: readonly { readonly name: string; readonly attributes: Attributes }[];
   readonly status: { readonly code: string; readonly message: string };
+  readonly startMs: number;
   readonly durationMs: number;
   /** Of the process that sent it. */
   readonly resource: Attributes;
@@ -78,6 +79,7 @@ export function* readSpans({ resourceSpans = [] }: WireTraces): Generator<Receiv
           attributes: toAttributes(span.attributes),
           events: (span.events ?? []).map(({ name, attributes }) => ({ name, attributes: toAttributes(attributes) })),
           status: { code: CODES[span.status?.code ?? 0] ?? "?", message: span.status?.message ?? "" },
+          startMs: Number(span.startTimeUnixNano) / 1e6,
           durationMs: Number(BigInt(span.endTimeUnixNano) - BigInt(span.startTimeUnixNano)) / 1e6,
           resource: toAttributes(resource?.attributes),
           scope: `${scope?.name ?? ""} ${scope?.version ?? ""}`,
