@@ -32,7 +32,7 @@ export interface CallRecord extends Outcome {
 }
 
 /** Ends long after every timeout of the gateway's configuration here. */
-export const DEADLINE_MS = 5000;
+const DEADLINE_MS = 5000;
 
 /** The client has no timer of its own before this: what it is told of the deadline is the gateway's word. */
 const GIVE_UP_MS = 10_000;

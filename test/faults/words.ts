@@ -22,7 +22,7 @@ export function tell(call: CallRecord, wanted: Wanted = {}): string {
 }
 
 /** Attempts in their order, equal ones counted: `2× OVERLOADED 503, spare answers`. */
-export function tellAttempts(attempts: readonly string[]): string {
+function tellAttempts(attempts: readonly string[]): string {
   const runs: { word: string; times: number }[] = [];
   for (const attempt of attempts) {
     const [target = "", outcome = "", ...more] = attempt.split(" ");
