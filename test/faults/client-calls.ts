@@ -29,7 +29,7 @@ export const clientCalls: Section = {
     const simulator = await openSimulator();
     const stage = await Stage.open({
       providers: { house: { base_url: simulator.url } },
-      limits: { max_message_bytes: MAX_MESSAGE_BYTES, max_response_bytes: 200 * MIB, idle_timeout: "5s" },
+      limits: { max_message_bytes: MAX_MESSAGE_BYTES, max_response_bytes: 200 * MIB },
       watched: [watch(simulator)],
     });
     return {

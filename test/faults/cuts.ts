@@ -69,7 +69,7 @@ export const cuts: Section = {
       // Each call is to meet its cut, however many failed before it.
       retry: { max_attempts: 2, budget_per_second: 1000 },
       breaker: { consecutive_failures: 1_000_000, min_attempts: 1_000_000 },
-      limits: { idle_timeout: "2s" },
+      limits: { idle_timeout: "10s" },
       watched: [
         watch(simulator),
         {

@@ -26,7 +26,7 @@ export const processFaults: Section = {
     const simulator = await openSimulator({ keptCalls: 5000 });
     const stage = await Stage.open({
       providers: { house: { base_url: simulator.url } },
-      limits: { drain_timeout: "20s", idle_timeout: "5s" },
+      limits: { drain_timeout: "60s" },
       watched: [watch(simulator)],
     });
     return {
