@@ -151,7 +151,7 @@ function deadlines(simulator: Simulator): readonly FaultCase[] {
       const requests = simulator.calls.length - before;
       const count =
         requests === 0 && !expected.includes("at most") ? "no request" : requests <= 1 ? "at most one request" : "more";
-      return `status ${code}${reason === undefined ? "" : ` ${String(reason)}`}; ${count} upstream`;
+      return `status ${code}${typeof reason === "string" ? ` ${reason}` : ""}; ${count} upstream`;
     },
   }));
 }
