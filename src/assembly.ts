@@ -92,7 +92,11 @@ export class Assembly implements CallPlan {
     });
     this.defaultDeadlineMs = settings.defaultDeadlineMs;
     this.#healthOptions = settings.health;
-    this.health = this.#takeOverHealth(previous) ?? new HealthRegistry(settings.health, clock, random);
+    this.health =
+      this.#takeOverHealth(previous) ??
+      new HealthRegistry(settings.health, clock, random, (target, { from, to, why }) => {
+        log.warn({ target, from, to, why }, "breaker");
+      });
     this.#shadows = previous === undefined ? new Shadows(clock) : previous.#shadows;
     const accounts = new Accounts(prices.book, clock);
     const routes = createRoutes(models, this.providers);

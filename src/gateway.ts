@@ -106,6 +106,7 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     calls,
     overload: overloadState(admission),
     providers: () => assembly.providers,
+    breakers: () => assembly.health.breakers(),
   });
   const { watcher } = observing;
   const admitting = { calls, admission, plan: () => assembly, clock, watcher };

@@ -29,6 +29,8 @@ export interface ObservingOptions {
   readonly calls: Calls;
   readonly overload: OverloadState;
   readonly providers: () => ReadonlyMap<string, UpstreamProvider>;
+  /** Breakers of the targets that were asked, by their names. */
+  readonly breakers: () => Iterable<readonly [target: string, state: "closed" | "half-open" | "open"]>;
   readonly models: Config["models"];
   readonly catalogue: () => Catalogue;
 }
@@ -66,6 +68,9 @@ export async function openObserving(options: ObservingOptions): Promise<Observin
         yield [name, "idle", idle];
         yield [name, "waiting", waiting];
       }
+    },
+    *breakers() {
+      for (const [target, breaker] of options.breakers()) yield [labels.target(target), breaker];
     },
     overload: options.overload,
     pricesUpdatedAt: () => Date.parse(catalogue().date) / 1000,

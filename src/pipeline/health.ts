@@ -2,7 +2,7 @@ import type { Clock, Random } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError } from "../domain/error.ts";
 import { type Target, targetName } from "../provider/upstream.ts";
-import { Breaker, type BreakerOptions, type Transition } from "../routing/breaker.ts";
+import { Breaker, type BreakerOptions, type BreakerState, type Transition } from "../routing/breaker.ts";
 import type { Health } from "../routing/candidates.ts";
 import { Latency } from "../routing/ewma.ts";
 import { FirstTokenTimes } from "../routing/hedge.ts";
@@ -60,6 +60,11 @@ export class HealthRegistry {
 
   all(): Iterable<TargetHealth> {
     return this.#targets.values();
+  }
+
+  /** By the names of their targets. */
+  *breakers(): Iterable<readonly [target: string, state: BreakerState]> {
+    for (const { name, breaker } of this.#targets.values()) yield [name, breaker.state];
   }
 
   /** Forgets a provider's targets: it is another one now, though its name is the same. */

@@ -63,6 +63,7 @@ export const own = {
   reason: "sluice.reason",
   delivery: "sluice.delivery",
   operation: "sluice.operation",
+  target: "sluice.target",
   from: "sluice.from",
   to: "sluice.to",
   delayMs: "sluice.delay_ms",
@@ -107,6 +108,7 @@ export const ownMetric = {
   refused: "sluice.overload.refused",
   shedLevel: "sluice.overload.level",
   upstreamConnections: "sluice.upstream.connections",
+  breakerState: "sluice.target.breaker",
   pricesUpdated: "sluice.prices.updated",
   configReloads: "sluice.config.reloads",
 } as const;

@@ -7,6 +7,8 @@ import { metric, own, ownMetric } from "./names.ts";
 export interface ProcessState {
   openCalls(): Iterable<readonly [delivery: Delivery, count: number]>;
   connections(): Iterable<readonly [provider: string, state: "busy" | "idle" | "waiting", count: number]>;
+  /** Of targets that were asked; the names are bounded. */
+  breakers(): Iterable<readonly [target: string, state: BreakerState]>;
   /** Who waits for a place, and who got none. */
   readonly overload: OverloadState;
   /** Day of the price catalogue's data, s since 1970. */
@@ -21,6 +23,11 @@ export interface OverloadState {
   waiting(): Iterable<readonly [priority: string, count: number]>;
   refused(): Iterable<readonly [priority: string, because: string, count: number]>;
 }
+
+type BreakerState = "closed" | "half-open" | "open";
+
+/** The worse, the more. */
+const BREAKER_LEVELS: Readonly<Record<BreakerState, number>> = { closed: 0, "half-open": 1, open: 2 };
 
 const NS = 1e9;
 
@@ -68,6 +75,19 @@ export function openProcessMetrics(meter: Meter, state: ProcessState): { close()
       for (const [provider, connectionState, count] of state.connections()) {
         result.observe(count, { [own.provider]: provider, [own.connectionState]: connectionState });
       }
+    });
+  meter
+    .createObservableGauge(ownMetric.breakerState, {
+      unit: "1",
+      description: "Whether a target is left alone: 0 no, 1 it is probed, 2 yes.",
+    })
+    .addCallback((result) => {
+      // Several targets may share a label: the worst of them tells.
+      const worst = new Map<string, number>();
+      for (const [target, breaker] of state.breakers()) {
+        worst.set(target, Math.max(worst.get(target) ?? 0, BREAKER_LEVELS[breaker]));
+      }
+      for (const [target, level] of worst) result.observe(level, { [own.target]: target });
     });
   gauge(ownMetric.pricesUpdated, "Day of the price catalogue's data, since 1970.").addCallback((result) =>
     result.observe(state.pricesUpdatedAt()),

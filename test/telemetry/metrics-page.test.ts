@@ -46,6 +46,7 @@ const expected: readonly Row[] = [
   { name: "sluice_overload_level", type: "gauge", unit: "1" },
   { name: "sluice_queue_length", type: "gauge", unit: "{call}" },
   { name: "sluice_upstream_connections", type: "gauge", unit: "{connection}" },
+  { name: "sluice_target_breaker", type: "gauge", unit: "1" },
   { name: "sluice_prices_updated_seconds", type: "gauge", unit: "s" },
   { name: "nodejs_eventloop_delay_max_seconds", type: "gauge", unit: "s" },
   { name: "nodejs_eventloop_delay_mean_seconds", type: "gauge", unit: "s" },
