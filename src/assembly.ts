@@ -33,10 +33,13 @@ import { outputClass } from "./routing/ewma.ts";
 import type { CallPlan } from "./service/call-plan.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
 import { authorizeOf } from "./signing.ts";
+import { Targets } from "./targets.ts";
 import type { Log } from "./telemetry/log.ts";
 
 /** What a configuration decides about calls. A reload changes it for the calls that come after. */
 export interface Plan {
+  /** What it was made of, as the file says it. */
+  readonly config: Config;
   readonly settings: Settings;
   readonly providers: readonly ProviderSettings[];
   readonly packages: Packages;
@@ -60,6 +63,8 @@ export class Assembly implements CallPlan {
   readonly providers: ReadonlyMap<string, UpstreamProvider>;
   readonly directory: ModelDirectory;
   readonly health: HealthRegistry;
+  /** What operators say of them is forgotten with the configuration. */
+  readonly targets: Targets;
   readonly #healthOptions: HealthOptions;
   readonly #made: ReadonlyMap<string, Made>;
   readonly #shadows: Shadows;
@@ -99,7 +104,8 @@ export class Assembly implements CallPlan {
       });
     this.#shadows = previous === undefined ? new Shadows(clock) : previous.#shadows;
     const accounts = new Accounts(prices.book, clock);
-    const routes = createRoutes(models, this.providers);
+    this.targets = new Targets({ models, providers: this.directory.providers, health: this.health, clock });
+    const routes = createRoutes(models, this.providers, this.targets.switches);
     const asking = {
       slots,
       clock,

@@ -1,8 +1,7 @@
-import { isDeepStrictEqual } from "node:util";
 import { Health } from "../gen/health/v1/health_pb.ts";
-import { Assembly, type Plan } from "./assembly.ts";
-import type { Problem } from "./config/problem.ts";
-import type { Settings } from "./config/settings.ts";
+import { AdminService } from "../gen/sluice/admin/v1/admin_service_pb.ts";
+import { createAdministration, openAdminDoor } from "./administration.ts";
+import type { Plan } from "./assembly.ts";
 import type { TelemetrySettings } from "./config/telemetry.ts";
 import type { Clock, Random } from "./domain/clock.ts";
 import { EmbeddingService, ErrorReason, GatewayService, ModelService } from "./domain/contract.ts";
@@ -10,6 +9,8 @@ import { GatewayError } from "./domain/error.ts";
 import { checkAddresses } from "./listening.ts";
 import { openObserving } from "./observing.ts";
 import { createAdmission, createTargetSlots, overloadState } from "./overload.ts";
+import { PlanInForce } from "./plan-in-force.ts";
+import type { ReloadOutcome } from "./service/admin-service.ts";
 import { createGatekeeper, reportUnreadable } from "./service/admit.ts";
 import { Calls } from "./service/calls.ts";
 import { bind } from "./service/context.ts";
@@ -28,6 +29,10 @@ import { openGrpcDoor } from "./transport/grpc.ts";
 import { openHttpDoor } from "./transport/http.ts";
 
 export interface GatewayOptions extends Plan {
+  /** Reads the configuration again. Throws `ConfigError` with all that is wrong with it. */
+  readonly reread: () => Promise<Plan>;
+  /** Path of the configuration; undefined where there is none. */
+  readonly configFile: string | undefined;
   readonly tls: TlsFiles | undefined;
   /** Listens without TLS on addresses that others can reach. */
   readonly insecure: boolean;
@@ -42,43 +47,24 @@ export interface GatewayOptions extends Plan {
   readonly processLoad?: Parameters<typeof createAdmission>[4];
 }
 
-/** Settings that are used up at the start. */
-const FIXED_SETTINGS = [
-  "grpcAddress",
-  "httpAddress",
-  "corsOrigins",
-  "logLevel",
-  "maxMessageBytes",
-  "maxStreamsPerConnection",
-  "maxHeaderBytes",
-  "resume",
-  "cohorts",
-  "maxFeatures",
-  "maxLabelValues",
-  "recordContent",
-  "overload",
-] as const satisfies readonly (keyof Settings)[];
-
-function changedForGood(before: Settings, after: Settings): string[] {
-  return FIXED_SETTINGS.filter((name) => !isDeepStrictEqual(before[name], after[name]));
-}
-
 export interface Gateway {
   /** `host:port` of the doors, with the ports that were taken. */
   readonly grpcAddress: string;
   readonly httpAddress: string;
+  /** Undefined where there is no administration. */
+  readonly adminAddress: string | undefined;
   /**
-   * Calls that come from now on are treated by this plan; running ones end as they began. Throws `ConfigError` where it
-   * cannot be used, and changes nothing.
+   * Reads the configuration again. Calls that come from now on are treated by it; running ones end as they began. What
+   * cannot be used changes nothing, and is logged.
    */
-  reload(next: Plan): void;
-  /** Records that a new configuration could not be used. */
-  reloadRefused(problems: readonly Problem[]): void;
+  reload(): Promise<ReloadOutcome>;
   /**
-   * Stops: says NOT_SERVING, takes no new connections, gives running calls this long (ms), ends what is left with
-   * UNAVAILABLE, and closes everything. Called again, it ends the waiting.
+   * Stops: says NOT_SERVING, takes no new connections, gives running calls this long (ms, default `drain_timeout`),
+   * ends what is left with UNAVAILABLE, and closes everything. Called again, it ends the waiting.
    */
-  stop(drainMs: number): Promise<void>;
+  stop(drainMs?: number): Promise<void>;
+  /** Settles once it has stopped, whoever asked for that. */
+  readonly stopped: Promise<void>;
 }
 
 /** What callers that are cut off are told to wait before they ask another instance. */
@@ -94,23 +80,22 @@ const TELEMETRY_FLUSH_MS = 3000;
 export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   const { settings, clock, random, log } = options;
   checkAddresses(options);
-  let current: Plan = options;
   const admission = createAdmission(settings.overload, clock, random, log, options.processLoad);
   const gates = { admission, slots: createTargetSlots(settings.overload, clock, random) };
-  let assembly = new Assembly(options, gates, clock, random, log);
+  const plan = new PlanInForce(options, { ...options, gates, onReloaded: (end) => observing.reloaded(end) });
   const calls = new Calls(clock);
   const resuming = new Resuming(createMemoryResumeStore(), settings.resume, clock);
   const observing = await openObserving({
     ...options,
-    catalogue: () => current.prices.catalogue,
+    catalogue: () => plan.current.prices.catalogue,
     calls,
     overload: overloadState(admission),
-    providers: () => assembly.providers,
-    breakers: () => assembly.health.breakers(),
+    providers: () => plan.assembly.providers,
+    breakers: () => plan.assembly.health.breakers(),
   });
   const { watcher } = observing;
-  const admitting = { calls, admission, plan: () => assembly, clock, watcher };
-  const models = createModelService({ ...admitting, directory: () => assembly.directory });
+  const admitting = { calls, admission, plan: () => plan.assembly, clock, watcher };
+  const models = createModelService({ ...admitting, directory: () => plan.assembly.directory });
   const own = [
     bind(
       GatewayService,
@@ -127,13 +112,24 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
     bind(ModelService, models, reportUnreadable(admitting, modelOperations)),
   ];
   const health = new HealthState(own.map(({ descriptor }) => descriptor.typeName));
+  const adminHealth = new HealthState([AdminService.typeName]);
   const services = [...own, bind(Health, createHealthService(health))];
   services.push(...createReflectionServices(services.map(({ descriptor }) => descriptor)));
   warmUp();
 
   const doors: Door[] = [];
   const { maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes } = settings;
-  const shared = { services, tls: options.tls, maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes, clock };
+  const bounds = { tls: options.tls, maxMessageBytes, maxStreamsPerConnection, maxHeaderBytes, clock };
+  const shared = { ...bounds, services };
+  const administration = createAdministration({
+    ...options,
+    plan,
+    drain(windowMs) {
+      const alreadyDraining = stopping !== undefined;
+      if (!alreadyDraining || windowMs === 0) void begin(windowMs);
+      return { alreadyDraining, openCalls: calls.size };
+    },
+  });
   try {
     doors.push(await openGrpcDoor({ ...shared, address: settings.grpcAddress }));
     doors.push(
@@ -143,20 +139,36 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
         corsOrigins: settings.corsOrigins,
         isReady: () => health.serving,
         metricsPage: observing.metricsPage,
+        grpc: false,
+        refusesPages: false,
       }),
     );
+    if (settings.admin !== undefined) {
+      doors.push(await openAdminDoor(settings.admin, administration, adminHealth, bounds));
+    }
   } catch (error) {
     for (const door of doors) door.close();
     await observing.close(0);
     throw error;
   }
-  const [grpcDoor, httpDoor] = doors;
+  const [grpcDoor, httpDoor, adminDoor] = doors;
 
+  const { promise: stopped, resolve: settleStopped } = Promise.withResolvers<void>();
   let hurry: (() => void) | undefined;
   let stopping: Promise<void> | undefined;
+  /** Begins to stop; if that has begun already, ends the waiting. */
+  function begin(drainMs = plan.current.settings.drainTimeoutMs): Promise<void> {
+    if (stopping === undefined) {
+      stopping = stop(drainMs);
+      settleStopped(stopping);
+    } else hurry?.();
+    return stopping;
+  }
   async function stop(drainMs: number): Promise<void> {
     health.stopServing();
-    const drained = Promise.all(doors.map((door) => door.drain()));
+    adminHealth.stopServing();
+    // Operators are heard until the end.
+    const drained = Promise.all(doors.filter((door) => door !== adminDoor).map((door) => door.drain()));
     resuming.drain();
     const hurried = new Promise<void>((resolve) => {
       hurry = resolve;
@@ -170,9 +182,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
       }),
     );
     health.close();
-    await Promise.race([drained, wait(FLUSH_MS, clock)]);
+    adminHealth.close();
+    await Promise.race([Promise.all([drained, adminDoor?.drain()]), wait(FLUSH_MS, clock)]);
     for (const door of doors) door.close();
-    await assembly.close();
+    await plan.assembly.close();
     await observing.close(TELEMETRY_FLUSH_MS);
     log.info("stopped");
   }
@@ -180,27 +193,10 @@ export async function openGateway(options: GatewayOptions): Promise<Gateway> {
   return {
     grpcAddress: grpcDoor?.address ?? settings.grpcAddress,
     httpAddress: httpDoor?.address ?? settings.httpAddress,
-    reload(next) {
-      const startedAt = clock.wallNow();
-      const restart = changedForGood(current.settings, next.settings);
-      const replaced = assembly;
-      assembly = new Assembly(next, gates, clock, random, log, replaced);
-      current = next;
-      replaced.replacedBy(assembly);
-      observing.reloaded({ outcome: "applied", startedAt, endedAt: clock.wallNow() });
-      if (restart.length > 0) log.warn({ settings: restart }, "these settings change with a restart only");
-      log.info({ providers: [...assembly.providers.keys()] }, "configuration reloaded");
-    },
-    reloadRefused(problems) {
-      const at = clock.wallNow();
-      observing.reloaded({ outcome: "refused", startedAt: at, endedAt: at });
-      log.error({ problems }, "the configuration has errors; the one before stays");
-    },
-    stop(drainMs) {
-      if (stopping === undefined) stopping = stop(drainMs);
-      else hurry?.();
-      return stopping;
-    },
+    adminAddress: adminDoor?.address,
+    stopped,
+    reload: () => plan.reload(),
+    stop: begin,
   };
 }
 

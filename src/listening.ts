@@ -45,19 +45,28 @@ export function checkAddresses({
   tls,
   insecure,
 }: {
-  readonly settings: Pick<Settings, "grpcAddress" | "httpAddress">;
+  readonly settings: Pick<Settings, "grpcAddress" | "httpAddress" | "admin">;
   readonly tls: TlsFiles | undefined;
   /** Listens without TLS on addresses that others can reach. */
   readonly insecure: boolean;
 }): void {
   const problems: Problem[] = [];
-  for (const [path, address] of [
-    ["listen.grpc", settings.grpcAddress],
-    ["listen.http", settings.httpAddress],
-  ] as const) {
+  const { grpcAddress, httpAddress, admin } = settings;
+  for (const { path, address, isGuarded, need } of [
+    { path: "listen.grpc", address: grpcAddress, isGuarded: tls !== undefined, need: "listen.tls" },
+    { path: "listen.http", address: httpAddress, isGuarded: tls !== undefined, need: "listen.tls" },
+    {
+      path: "listen.admin",
+      address: admin?.address,
+      // Encryption does not say who asks: it is for callers with a certificate.
+      isGuarded: tls?.clientCa !== undefined,
+      need: "listen.tls with client_ca_file",
+    },
+  ]) {
+    if (address === undefined) continue;
     try {
-      if (!isLoopback(parseAddress(address)) && tls === undefined && !insecure) {
-        const message = `${address} can be reached from other machines: configure listen.tls, or start with --insecure`;
+      if (!isLoopback(parseAddress(address)) && !isGuarded && !insecure) {
+        const message = `${address} can be reached from other machines: configure ${need}, or start with --insecure`;
         problems.push({ path, message });
       }
     } catch (error) {

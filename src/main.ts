@@ -6,7 +6,7 @@ import { type Gateway, openGateway } from "./gateway.ts";
 import { type Prepared, prepare } from "./prepare.ts";
 import { printPrices } from "./prices-command.ts";
 import { loadCatalogue } from "./pricing/catalogue.ts";
-import { reloadOnChange } from "./reload.ts";
+import { reloadOnChange, stateOf } from "./reload.ts";
 import { createLog, type Log } from "./telemetry/log.ts";
 import { openStandardOutput } from "./telemetry/standard-output.ts";
 import { startSimulator, tryCommand } from "./trial.ts";
@@ -20,6 +20,7 @@ const HELP = `sluice: one typed gRPC contract in front of every model provider
                      environment, and a simulator answers for "simulator/echo"
   --grpc HOST:PORT   gRPC door (default 127.0.0.1:50051; port 0 takes a free one)
   --http HOST:PORT   HTTP door: Connect, gRPC-Web, health pages (default 127.0.0.1:8080)
+  --admin HOST:PORT  administration (default 127.0.0.1:50052); "off" for none
   --log-level LEVEL  debug, info, warn or error (default info)
   --insecure         listen without TLS on addresses that others can reach
   --check            check the configuration and exit
@@ -39,6 +40,7 @@ interface Arguments {
   config?: string;
   grpc?: string;
   http?: string;
+  admin?: string;
   "log-level"?: string;
   insecure?: boolean;
   check?: boolean;
@@ -52,6 +54,7 @@ function parseArguments(): Arguments {
       config: { type: "string" },
       grpc: { type: "string" },
       http: { type: "string" },
+      admin: { type: "string" },
       "log-level": { type: "string" },
       insecure: { type: "boolean" },
       check: { type: "boolean" },
@@ -87,6 +90,8 @@ async function main(): Promise<void> {
     return;
   }
   let prepared: Prepared;
+  // Taken before it is read, so that no change is missed.
+  const fileState = args.config === undefined ? undefined : stateOf(args.config);
   try {
     prepared = await prepare(args);
   } catch (error) {
@@ -99,26 +104,29 @@ async function main(): Promise<void> {
     process.stdout.write("The configuration is good.\n");
     return;
   }
-  await run(args, prepared);
+  await run(args, prepared, fileState);
 }
 
 function reportConfigError(error: ConfigError): void {
   process.stderr.write(`The configuration cannot be used:\n${error.message.replace(/^/gm, "  ")}\n`);
 }
 
-async function run(args: Arguments, prepared: Prepared): Promise<void> {
-  const { providers, settings } = prepared;
+async function run(args: Arguments, prepared: Prepared, fileState: string | undefined): Promise<void> {
+  const { settings } = prepared;
   const output = openStandardOutput();
   const log = createLog(settings.logLevel, output);
   const simulator = args.config === undefined ? await startSimulator() : undefined;
+  const withSimulator = ({ providers, ...rest }: Prepared): Prepared =>
+    simulator === undefined ? { ...rest, providers } : { ...rest, providers: [...providers, simulator.provider] };
   let gateway: Gateway;
   try {
     gateway = await openGateway({
-      ...prepared,
+      ...withSimulator(prepared),
+      reread: async () => withSimulator(await prepare(args)),
+      configFile: args.config,
       log,
       output,
       version: version(),
-      providers: simulator === undefined ? providers : [...providers, simulator.provider],
       insecure: args.insecure === true,
       clock: systemClock,
       random: Math.random,
@@ -136,27 +144,24 @@ async function run(args: Arguments, prepared: Prepared): Promise<void> {
   }
 
   let exitCode: number = EXIT.ok;
-  const stop = (drainMs: number): void => {
-    void gateway
-      .stop(drainMs)
-      .then(() => simulator?.close())
-      .finally(() => process.exit(exitCode));
-  };
+  void gateway.stopped.then(() => simulator?.close()).finally(() => process.exit(exitCode));
   for (const signal of ["SIGTERM", "SIGINT"] as const) {
     process.on(signal, () => {
       log.info({ signal }, "asked to stop");
-      stop(settings.drainTimeoutMs);
+      void gateway.stop();
     });
   }
-  reloadOnChange(args, simulator === undefined ? [] : [simulator.provider], gateway);
+  process.on("SIGHUP", () => void gateway.reload());
+  if (args.config !== undefined) reloadOnChange(args.config, fileState, systemClock, () => void gateway.reload());
   stopOnCrash(log, () => {
     exitCode = EXIT.crashed;
-    stop(CRASH_DRAIN_MS);
+    void gateway.stop(CRASH_DRAIN_MS);
   });
 
   // Whoever started it waits for this line, whatever the level.
   const ready = createLog("info", output);
-  ready.info({ grpc: gateway.grpcAddress, http: gateway.httpAddress, version: version(), pid: process.pid }, "ready");
+  const { grpcAddress: grpc, httpAddress: http, adminAddress: admin } = gateway;
+  ready.info({ grpc, http, admin, version: version(), pid: process.pid }, "ready");
   if (simulator !== undefined) output.write(`${tryCommand(gateway.grpcAddress)}\n`);
   output.flush();
 }

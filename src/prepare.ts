@@ -18,11 +18,14 @@ export interface ConfigArguments {
   readonly config?: string;
   readonly grpc?: string;
   readonly http?: string;
+  readonly admin?: string;
   readonly "log-level"?: string;
   readonly insecure?: boolean;
 }
 
 export interface Prepared {
+  /** As the file says it. */
+  readonly config: Config;
   readonly models: Config["models"];
   readonly providers: readonly ProviderSettings[];
   readonly packages: Packages;
@@ -53,8 +56,8 @@ export async function prepare(args: ConfigArguments): Promise<Prepared> {
     problems.push({ path: "--log-level", message: `${JSON.stringify(level)} is none of ${LOG_LEVELS.join(", ")}` });
   }
   if (problems.length > 0) throw new ConfigError(problems);
-  const settings = toSettings(config, { grpc: args.grpc, http: args.http, logLevel: level });
+  const settings = toSettings(config, { grpc: args.grpc, http: args.http, admin: args.admin, logLevel: level });
   const tls = readTls(config);
   checkAddresses({ settings, tls, insecure: args.insecure === true });
-  return { models: config.models, providers, packages, prices, capabilities, telemetry, settings, tls };
+  return { config, models: config.models, providers, packages, prices, capabilities, telemetry, settings, tls };
 }

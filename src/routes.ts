@@ -5,6 +5,7 @@ import type { Accounts } from "./pipeline/account.ts";
 import { createHedging, type Hedging } from "./pipeline/hedge.ts";
 import { type Alias, type Detour, type Freedom, type Route, type Routes, toRoute } from "./pipeline/route.ts";
 import type { Shadowing } from "./pipeline/stages.ts";
+import type { TargetSwitches } from "./pipeline/target-switches.ts";
 import type { Target, UpstreamProvider } from "./provider/upstream.ts";
 import type { Strategy } from "./routing/balance.ts";
 import { compileRules, type StickyKey } from "./routing/rules.ts";
@@ -14,7 +15,7 @@ type Rule = Model["rules"][number];
 type Providers = ReadonlyMap<string, UpstreamProvider>;
 
 /** The names that callers may use, and where they lead, of a configuration that was checked. */
-export function createRoutes(models: Config["models"], providers: Providers): Routes {
+export function createRoutes(models: Config["models"], providers: Providers, switches: TargetSwitches): Routes {
   const routes = new Map(Object.entries(models).map(([name, model]) => [name, routeOf(model, providers)]));
   const aliases = Object.entries(models).map(([name, model]): [string, Alias] => {
     const route = routes.get(name) ?? toRoute([]);
@@ -22,7 +23,7 @@ export function createRoutes(models: Config["models"], providers: Providers): Ro
     // The schema leaves no other names, here and for strategies and sticky keys.
     return [name, { ...route, rules, allows: new Set(model.allowCallers as Freedom[]) }];
   });
-  return { providers, aliases: new Map(aliases) };
+  return { providers, switches, aliases: new Map(aliases) };
 }
 
 function routeOf(model: Model, providers: Providers): Route {

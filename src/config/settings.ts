@@ -6,6 +6,7 @@ import type { Config } from "./load.ts";
 export interface Flags {
   readonly grpc: string | undefined;
   readonly http: string | undefined;
+  readonly admin: string | undefined;
   readonly logLevel: string | undefined;
 }
 
@@ -13,6 +14,8 @@ export interface Flags {
 export interface Settings {
   readonly grpcAddress: string;
   readonly httpAddress: string;
+  /** Undefined where there is no administration. */
+  readonly admin: AdminListener | undefined;
   readonly corsOrigins: readonly string[];
   readonly logLevel: "debug" | "info" | "warn" | "error";
   readonly maxMessageBytes: number;
@@ -66,6 +69,13 @@ export interface OverloadSettings {
 
 const MIB = 1024 * 1024;
 
+/** Where the administration listens. */
+export interface AdminListener {
+  readonly address: string;
+  /** The file or the command line says so; otherwise it is the default, which somebody else may have taken. */
+  readonly isAsked: boolean;
+}
+
 export const LOG_LEVELS = ["debug", "info", "warn", "error"] as const;
 
 export function toSettings(config: Config, flags: Flags): Settings {
@@ -74,6 +84,7 @@ export function toSettings(config: Config, flags: Flags): Settings {
   return {
     grpcAddress: flags.grpc ?? (listen?.grpc || "127.0.0.1:50051"),
     httpAddress: flags.http ?? (listen?.http || "127.0.0.1:8080"),
+    admin: toAdminListener(flags.admin ?? listen?.admin),
     corsOrigins: listen?.corsOrigins ?? [],
     logLevel: LOG_LEVELS.find((one) => one === level) ?? "info",
     maxMessageBytes: limits?.maxMessageBytes || 4 * MIB,
@@ -134,6 +145,11 @@ export function toSettings(config: Config, flags: Flags): Settings {
       maxRetryAfterMs: ms(retry?.maxRetryAfter, 60_000),
     },
   };
+}
+
+function toAdminListener(given: string | undefined): AdminListener | undefined {
+  if (given === "" || given === "off") return undefined;
+  return { address: given ?? "127.0.0.1:50052", isAsked: given !== undefined };
 }
 
 function ms(duration: Duration | undefined, fallback: number): number {

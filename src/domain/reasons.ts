@@ -75,6 +75,7 @@ const table: Readonly<Record<KnownReason, ReasonRow>> = {
   [ErrorReason.REQUEST_TOO_LARGE]: row(Code.RESOURCE_EXHAUSTED, 429, false, false),
   [ErrorReason.OVERLOADED]: row(Code.UNAVAILABLE, 503, false, true),
   [ErrorReason.STREAM_LOST]: row(Code.NOT_FOUND, 404, false, false),
+  [ErrorReason.TARGETS_TAKEN_OUT]: row(Code.UNAVAILABLE, 503, false, false),
   [ErrorReason.UPSTREAM_INVALID_REQUEST]: row(Code.INVALID_ARGUMENT, 400, false, false),
   [ErrorReason.UPSTREAM_UNAUTHENTICATED]: row(Code.FAILED_PRECONDITION, 400, false, true),
   [ErrorReason.UPSTREAM_PERMISSION_DENIED]: row(Code.FAILED_PRECONDITION, 400, false, true),

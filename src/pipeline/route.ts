@@ -7,6 +7,7 @@ import type { Strategy } from "../routing/balance.ts";
 import { findNearest } from "../routing/nearest.ts";
 import { type Facts, findSticky, type Rules, type StickyKey } from "../routing/rules.ts";
 import type { Ordering, ResolvedCall, Shadowing } from "./stages.ts";
+import type { TargetSwitches } from "./target-switches.ts";
 
 /** Where calls can go, and how they choose there. */
 export interface Route {
@@ -38,11 +39,14 @@ export interface Routes {
   readonly providers: ReadonlyMap<string, UpstreamProvider>;
   /** Names that callers may use instead of `provider/model`; they come first. */
   readonly aliases: ReadonlyMap<string, Alias>;
+  /** What operators say of targets comes before what the configuration says. */
+  readonly switches: TargetSwitches;
 }
 
 /**
  * Finds where a call can go: by the first rule that takes it, else by the model that it asks for. Throws
- * `MODEL_NOT_FOUND` naming the nearest names, and `INVALID_REQUEST` for what its caller may not choose.
+ * `MODEL_NOT_FOUND` naming the nearest names, `INVALID_REQUEST` for what its caller may not choose, and
+ * `TARGETS_TAKEN_OUT`.
  */
 export function route(routes: Routes, random: Random): Stage<Call, ResolvedCall> {
   return (next) => async (call) => {
@@ -51,7 +55,7 @@ export function route(routes: Routes, random: Random): Stage<Call, ResolvedCall>
     checkFreedoms(call, alias);
     const facts = readFacts(call);
     const ruling = alias.rules(facts, random);
-    const { overriddenModel, route: chosen } = ruling?.route ?? { overriddenModel: "", route: alias };
+    const { overriddenModel, route: configured } = ruling?.route ?? { overriddenModel: "", route: alias };
     const decision: RoutingDecision = {
       $typeName: "sluice.v1.RoutingDecision",
       askedModel: model,
@@ -62,6 +66,7 @@ export function route(routes: Routes, random: Random): Stage<Call, ResolvedCall>
     };
     // Told before the targets are known to be any good: where they are not, the rule must be seen to have led there.
     if (ruling !== undefined) call.watch.routed(decision);
+    const chosen = routes.switches.apply(model, configured);
     const { targets: candidates, shadow } = chosen;
     const ordering = toOrdering(call, chosen, facts);
     return await next({ ...call, candidates, ordering, shadow, decision, isAlias: routes.aliases.has(model) });
@@ -73,7 +78,7 @@ export function route(routes: Routes, random: Random): Stage<Call, ResolvedCall>
  * what holds it in the request.
  */
 export function findTargets(asked: Asked, field: "prompt" | "input", routes: Routes): readonly Target[] {
-  return findAlias(asked, field, routes).targets;
+  return routes.switches.spare(asked.model, findAlias(asked, field, routes).targets);
 }
 
 type Asked = Pick<Prompt, "model" | "providerOptions">;

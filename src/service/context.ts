@@ -22,12 +22,22 @@ export interface CallOwner {
   interrupt(): void;
 }
 
+/** Who calls, as the connection shows it. */
+export interface Peer {
+  /** `host:port`; empty where the connection is gone. */
+  readonly address: string;
+  /** Subject of the client's certificate, such as `CN=ops,O=Example`; undefined where it showed none. */
+  readonly subject: string | undefined;
+}
+
 /** What a door tells a method about its RPC. The same on both doors. */
 export interface RpcContext extends CallOwner {
   /** Minted by the door, which sends it as a header of the answer and names it in every error. */
   readonly requestId: string;
   /** Which protocol family it speaks, in the conventions' words. */
   readonly system: "grpc" | "connectrpc";
+  /** Whom the connection shows: the caller, or the last proxy before it. */
+  peer(): Peer;
   /** A header of the request, with commas between where there are many; undefined where there is none. */
   header(name: string): string | undefined;
   /** Time that the caller gives the RPC, ms, counted from its arrival; undefined where it does not say. */

@@ -2,9 +2,10 @@ import type { EventEmitter } from "node:events";
 import { constants } from "node:http2";
 import * as grpc from "@grpc/grpc-js";
 import type { Clock } from "../domain/clock.ts";
-import type { Departure, RpcContext } from "../service/context.ts";
+import type { Departure, Peer, RpcContext } from "../service/context.ts";
 import { departureFrom, INTERRUPT_GRACE_MS } from "./door.ts";
 import type { Arrival } from "./grpc-arrivals.ts";
+import { peerOfSession } from "./peer.ts";
 import { REQUEST_ID_HEADER } from "./request-id.ts";
 import { parseTimeout } from "./timeout.ts";
 
@@ -37,6 +38,10 @@ export class GrpcContext implements RpcContext {
   header(name: string): string | undefined {
     const values = this.#call.metadata.get(name);
     return values.length === 0 ? undefined : values.map(String).join(", ");
+  }
+
+  peer(): Peer {
+    return peerOfSession(this.#arrival.stream.session);
   }
 
   /** Throws `INVALID_REQUEST` for a timeout that is none. */

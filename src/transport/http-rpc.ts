@@ -23,6 +23,7 @@ import { toGatewayError } from "../domain/error.ts";
 import type { BoundService, Caller, RpcContext } from "../service/context.ts";
 import { departureFrom, INTERRUPT_GRACE_MS } from "./door.ts";
 import { toDetails } from "./error-details.ts";
+import { peerOf, peerOfSession } from "./peer.ts";
 import { mintRequestId, nameRequest, REQUEST_ID_HEADER } from "./request-id.ts";
 import { emptyMessage, type RequestForm, readMessage, takeForm } from "./request-message.ts";
 import { parseTimeout, type SentTimeout, takeTimeout } from "./timeout.ts";
@@ -30,6 +31,8 @@ import { parseTimeout, type SentTimeout, takeTimeout } from "./timeout.ts";
 export interface RpcHandlerOptions {
   readonly services: readonly BoundService[];
   readonly maxMessageBytes: number;
+  /** Also takes gRPC itself, which is slower here than on its own door. */
+  readonly grpc: boolean;
   readonly clock: Clock;
 }
 
@@ -50,9 +53,9 @@ const arrivalKey: ContextKey<Arrival | undefined> = createContextKey(undefined);
 export type RpcHandler = (path: string, request: http.IncomingMessage, response: http.ServerResponse) => boolean;
 
 /** The methods of these services over Connect and gRPC-Web, on connect-node. */
-export function createRpcHandler({ services, maxMessageBytes, clock }: RpcHandlerOptions): RpcHandler {
+export function createRpcHandler({ services, maxMessageBytes, grpc, clock }: RpcHandlerOptions): RpcHandler {
   const router = createConnectRouter({
-    grpc: false,
+    grpc,
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: maxMessageBytes,
     // A field that is spelt wrong is an error, not something to drop.
@@ -144,7 +147,7 @@ function bindService(router: ConnectRouter, { descriptor, implementation }: Boun
 function toCaller(requestId: string, { headers }: http.IncomingMessage): Caller {
   return {
     requestId,
-    system: (headers["content-type"] ?? "").startsWith("application/grpc-web") ? "grpc" : "connectrpc",
+    system: (headers["content-type"] ?? "").startsWith("application/grpc") ? "grpc" : "connectrpc",
     header(name) {
       const value = headers[name];
       return Array.isArray(value) ? value[0] : value;
@@ -163,6 +166,8 @@ function toContext(context: HandlerContext, clock: Clock): RpcContext {
   const { caller, timeout, response, session } = arrival;
   return {
     ...caller,
+    peer: () =>
+      "stream" in response ? peerOfSession((response.stream as ServerHttp2Stream).session) : peerOf(response.socket),
     timeoutMs: parseTimeout(timeout),
     onGone(listener) {
       const gone = (): void => listener(departureFrom(session));

@@ -21,6 +21,10 @@ export interface HttpDoorOptions {
   readonly metricsPage: { read(): Promise<string> } | undefined;
   /** Whether this instance wants calls. */
   readonly isReady: () => boolean;
+  /** Also takes gRPC itself. */
+  readonly grpc: boolean;
+  /** Turns away what pages in browsers send: one that runs on this machine reaches its loopback, whoever wrote the page. */
+  readonly refusesPages: boolean;
   readonly clock: Clock;
 }
 
@@ -40,6 +44,10 @@ export async function openHttpDoor(options: HttpDoorOptions): Promise<Door> {
     if (request.httpVersionMajor === 1) closeWhenDraining(request, response);
     if (!isValidHost(authorityOf(request))) {
       respond(response, 400, "The Host header is missing or malformed.\n");
+      return;
+    }
+    if (options.refusesPages && request.headers.origin !== undefined) {
+      respond(response, 403, "Pages in browsers may not call here.\n");
       return;
     }
     const path = request.url?.split("?", 1)[0] ?? "";

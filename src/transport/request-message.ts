@@ -5,7 +5,7 @@ import { type DescMethod, fromBinary, fromJsonString, type MessageShape } from "
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, invalidRequest } from "../domain/error.ts";
 
-/** The flag byte and length before each message of gRPC-Web and of Connect's streams. */
+/** The flag byte and length before each message of gRPC, gRPC-Web and Connect's streams. */
 const ENVELOPE_BYTES = 5;
 
 /** The compressions that the door takes, by their names in headers. */
@@ -30,7 +30,7 @@ export interface RequestForm {
  */
 export function takeForm(headers: IncomingHttpHeaders): RequestForm {
   const type = headers["content-type"] ?? "";
-  const enveloped = /^application\/(connect|grpc-web)/.test(type);
+  const enveloped = /^application\/(connect|grpc)/.test(type);
   const name = !enveloped
     ? "content-encoding"
     : type.startsWith("application/connect")

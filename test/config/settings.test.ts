@@ -11,12 +11,13 @@ import { resolveSecret } from "../../src/config/secrets.ts";
 import { toSettings } from "../../src/config/settings.ts";
 import { known } from "../../src/provider/registry.ts";
 
-const noFlags = { grpc: undefined, http: undefined, logLevel: undefined };
+const noFlags = { grpc: undefined, http: undefined, admin: undefined, logLevel: undefined };
 const MIB = 1024 * 1024;
 
 const defaults = {
   grpcAddress: "127.0.0.1:50051",
   httpAddress: "127.0.0.1:8080",
+  admin: { address: "127.0.0.1:50052", isAsked: false },
   corsOrigins: [],
   logLevel: "info",
   maxMessageBytes: 4 * MIB,
@@ -77,7 +78,7 @@ describe("settings", () => {
 
   test("take what the file says", () => {
     const yaml = `
-listen: { grpc: "[::1]:0", http: localhost:8081, cors_origins: ["https://a.example", "*"] }
+listen: { grpc: "[::1]:0", http: localhost:8081, admin: "127.0.0.1:0", cors_origins: ["https://a.example", "*"] }
 limits:
   max_message_bytes: 1000
   max_streams_per_connection: 7
@@ -107,6 +108,7 @@ telemetry:
     expect(toSettings(parseConfig(yaml), noFlags)).toEqual({
       grpcAddress: "[::1]:0",
       httpAddress: "localhost:8081",
+      admin: { address: "127.0.0.1:0", isAsked: true },
       corsOrigins: ["https://a.example", "*"],
       logLevel: "debug",
       maxMessageBytes: 1000,
@@ -150,10 +152,22 @@ telemetry:
   });
 
   test("take what the flags say over what the file says", () => {
-    const config = parseConfig("listen: { grpc: '127.0.0.1:1', http: '127.0.0.1:2' }\nlog: { level: error }\n");
-    const flags = { grpc: "127.0.0.1:3", http: "127.0.0.1:4", logLevel: "warn" };
-    const { grpcAddress, httpAddress, logLevel } = toSettings(config, flags);
-    expect([grpcAddress, httpAddress, logLevel]).toEqual(["127.0.0.1:3", "127.0.0.1:4", "warn"]);
+    const config = parseConfig(
+      "listen: { grpc: '127.0.0.1:1', http: '127.0.0.1:2', admin: off }\nlog: { level: error }\n",
+    );
+    const flags = { grpc: "127.0.0.1:3", http: "127.0.0.1:4", admin: "127.0.0.1:5", logLevel: "warn" };
+    const { grpcAddress, httpAddress, admin, logLevel } = toSettings(config, flags);
+    expect([grpcAddress, httpAddress, admin?.address, logLevel]).toEqual([
+      "127.0.0.1:3",
+      "127.0.0.1:4",
+      "127.0.0.1:5",
+      "warn",
+    ]);
+  });
+
+  test.each(["off", ""])("%j means no administration, in the file and as a flag", (off) => {
+    expect(toSettings(parseConfig(`listen: { admin: "${off}" }`), noFlags).admin).toBe(undefined);
+    expect(toSettings(emptyConfig(), { ...noFlags, admin: off }).admin).toBe(undefined);
   });
 
   test("a list that is named once can be used twice", () => {

@@ -12,6 +12,7 @@ import { attempt } from "../../src/pipeline/attempt.ts";
 import { HealthRegistry } from "../../src/pipeline/health.ts";
 import { observe } from "../../src/pipeline/observe.ts";
 import { route } from "../../src/pipeline/route.ts";
+import { TargetSwitches } from "../../src/pipeline/target-switches.ts";
 import { loadCatalogue } from "../../src/pricing/catalogue.ts";
 import { createPriceBook } from "../../src/pricing/price-book.ts";
 import { Provider } from "../../src/provider/provider.ts";
@@ -112,7 +113,10 @@ async function start(
     accounts: new Accounts(createPriceBook({ catalogue: loadCatalogue(), overrides: [] }), own),
     timeouts,
   });
-  const routed = route({ providers: new Map([["house", house]]), aliases: new Map() }, () => 1);
+  const routed = route(
+    { providers: new Map([["house", house]]), aliases: new Map(), switches: new TargetSwitches() },
+    () => 1,
+  );
   const handle = observe<Call>(own)(
     routed(({ candidates: targets, ...routedCall }) => attempted({ ...routedCall, targets })),
   );

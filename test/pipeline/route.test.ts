@@ -4,6 +4,7 @@ import type { Call } from "../../src/domain/call.ts";
 import { CompleteRequestSchema, ErrorReason } from "../../src/domain/contract.ts";
 import type { GatewayError } from "../../src/domain/error.ts";
 import { type Alias, type Routes, route, toRoute } from "../../src/pipeline/route.ts";
+import { TargetSwitches } from "../../src/pipeline/target-switches.ts";
 import { Provider } from "../../src/provider/provider.ts";
 import { findDialect } from "../../src/provider/registry.ts";
 import type { Target } from "../../src/provider/upstream.ts";
@@ -41,6 +42,7 @@ function routes(): Routes {
   const openai = provider("openai");
   const groq = provider("groq");
   return {
+    switches: new TargetSwitches(),
     providers: new Map([
       ["openai", openai],
       ["groq", groq],
@@ -135,7 +137,7 @@ test("shows no more than the start of a name that is long", async () => {
 });
 
 test("says that there are no names where there are none", async () => {
-  const empty = { providers: new Map(), aliases: new Map() };
+  const empty = { providers: new Map(), aliases: new Map(), switches: new TargetSwitches() };
   expect(await find("gpt", {}, empty)).toEqual([
     ErrorReason.MODEL_NOT_FOUND,
     'No model "gpt": give an alias from the configuration or "provider/model"; there are none.',

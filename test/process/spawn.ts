@@ -62,7 +62,7 @@ export function spawnGateway({ yaml, args, environment = {}, preload }: SpawnOpt
       ...(preload === undefined ? [] : ["--import", file("preload.mjs", preload)]),
       join(ROOT, "src/main.ts"),
       ...(yaml === undefined ? [] : ["--config", file("sluice.yaml", yaml)]),
-      ...(args ?? ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0"]),
+      ...(args ?? ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "127.0.0.1:0"]),
     ],
     {
       cwd: directory,

@@ -25,6 +25,7 @@ test("says on one line of JSON where it listens, and answers there", async () =>
       msg: "ready",
       grpc: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
       http: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
+      admin: expect.stringMatching(/^127\.0\.0\.1:[1-9]\d*$/),
       version,
       pid: gateway.pid,
     });
@@ -83,7 +84,7 @@ describe("arguments", () => {
 
   test("--help prints every option and exit code", async () => {
     const { code, stdout, stderr } = await runGateway({ args: ["--help"] });
-    const options = ["config", "grpc", "http", "log-level", "insecure", "check", "version", "help"];
+    const options = ["config", "grpc", "http", "admin", "log-level", "insecure", "check", "version", "help"];
     expect([code, stderr]).toEqual([0, ""]);
     expect(options.filter((option) => !stdout.includes(`--${option} `))).toEqual([]);
     expect(stdout).toContain("Exit codes: 0 stopped or checked, 1 crashed, 2 wrong arguments or configuration");
@@ -106,10 +107,11 @@ describe("arguments", () => {
     { name: "an address without a port", args: ["--grpc", "127.0.0.1"], says: "127.0.0.1" },
     { name: "an address with a port that does not exist", args: ["--http", "127.0.0.1:65536"], says: "65536" },
     { name: "an address that others can reach", args: ["--http", "0.0.0.0:0"], says: "--insecure" },
+    { name: "such an address of the administration", args: ["--admin", "0.0.0.0:0"], says: "client_ca_file" },
   ])("$name ends it with 2, and names it", async ({ args, says }) => {
     const { code, stderr } = await runGateway({
       yaml: "",
-      args: ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", ...args],
+      args: ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "off", ...args],
     });
     expect({ code, stderr }).toEqual({ code: 2, stderr: expect.stringContaining(says) });
   });
@@ -117,7 +119,7 @@ describe("arguments", () => {
   test("override the file", async () => {
     const gateway = spawnGateway({
       yaml: "listen: { grpc: '127.0.0.1:1', http: '127.0.0.1:1' }\nlog: { level: error }\n",
-      args: ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--log-level", "info"],
+      args: ["--grpc", "127.0.0.1:0", "--http", "127.0.0.1:0", "--admin", "off", "--log-level", "info"],
     });
     try {
       expect((await gateway.line("ready")).level).toBe("info");
@@ -127,15 +129,18 @@ describe("arguments", () => {
   });
 });
 
-describe.each(["--grpc", "--http"])("a port of %s that is taken", (flag) => {
+describe.each(["--grpc", "--http", "--admin"])("a port of %s that is taken", (flag) => {
   test("ends it with 3, and says which address", async () => {
     const holder = net.createServer();
     holder.listen(0, "127.0.0.1");
     await once(holder, "listening");
     const taken = `127.0.0.1:${(holder.address() as net.AddressInfo).port}`;
     try {
-      const other = flag === "--grpc" ? "--http" : "--grpc";
-      const { code, stdout, stderr } = await runGateway({ yaml: "", args: [flag, taken, other, "127.0.0.1:0"] });
+      const others = ["--grpc", "--http", "--admin"].filter((other) => other !== flag);
+      const { code, stdout, stderr } = await runGateway({
+        yaml: "",
+        args: [flag, taken, ...others.flatMap((other) => [other, "127.0.0.1:0"])],
+      });
       const [line] = stdout.split("\n");
       expect({ code, stderr, line: JSON.parse(line ?? "") as unknown }).toEqual({
         code: 3,

@@ -35,6 +35,7 @@ function rpc(): RpcContext & { leave(how: Departure): void } {
     requestId: ID,
     system: "grpc",
     timeoutMs: undefined,
+    peer: () => ({ address: "127.0.0.1:1", subject: undefined }),
     header: () => undefined,
     onGone(given) {
       listener = given;

@@ -13,6 +13,7 @@ import { GatewayService } from "../../src/domain/contract.ts";
 import { type Gateway, openGateway } from "../../src/gateway.ts";
 import { readTls } from "../../src/listening.ts";
 import { loadPackages } from "../../src/packages.ts";
+import type { Prepared } from "../../src/prepare.ts";
 import { pricedProviders, readPrices } from "../../src/prices.ts";
 import { known } from "../../src/provider/registry.ts";
 import { createLog } from "../../src/telemetry/log.ts";
@@ -23,6 +24,8 @@ export interface TestGatewayOptions {
   readonly clock?: Clock;
   readonly random?: Random;
   readonly insecure?: boolean;
+  /** What a reload reads; without it, the same again. */
+  readonly reread?: () => string;
   /** What `env:` references find. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -42,30 +45,14 @@ export interface TestGateway extends Gateway {
 
 /** Starts a gateway of this configuration (YAML). Close it in the end. */
 export async function startGateway(yaml: string, options: TestGatewayOptions = {}): Promise<TestGateway> {
-  const config = parseConfig(yaml);
-  const problems: Problem[] = [];
-  const providers = toProviderSettings(config, known, options.environment ?? {}, problems);
-  checkModels(config, new Set(Object.keys(config.providers)), problems);
-  const prices = readPrices(config.prices, pricedProviders(config.providers), problems);
-  const named = { providers: Object.keys(config.providers), catalogueProviders: prices.catalogueProviders };
-  const capabilities = readCapabilities(config.capabilities, named, problems);
-  const telemetry = toTelemetrySettings(config, options.environment ?? {}, problems);
-  const packages = await loadPackages(providers, problems);
-  if (problems.length > 0) throw new ConfigError(problems);
   const logged: Record<string, unknown>[] = [];
-  const flags = { grpc: "127.0.0.1:0", http: "127.0.0.1:0", logLevel: undefined };
-  const tls = readTls(config);
   const output = { write: (line: string) => logged.push(JSON.parse(line) as Record<string, unknown>) };
+  const prepared = await prepare(yaml, options);
   const gateway = await openGateway({
-    providers,
-    packages,
-    tls,
-    settings: { ...toSettings(config, flags), ...options.settings },
-    models: config.models,
+    ...prepared,
+    reread: async () => await prepare(options.reread?.() ?? yaml, options),
+    configFile: undefined,
     insecure: options.insecure ?? false,
-    telemetry,
-    prices,
-    capabilities,
     version: "0.0.0-test",
     log: createLog("debug", output),
     output,
@@ -74,7 +61,7 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
     // Clients and upstreams use the same event loop: how busy it is says nothing of the gateway.
     processLoad: { loopBusy: () => 0, heapUsed: () => 0 },
   });
-  const scheme = tls === undefined ? "http" : "https";
+  const scheme = prepared.tls === undefined ? "http" : "https";
   const grpcUrl = `${scheme}://${gateway.grpcAddress}`;
   const httpUrl = `${scheme}://${gateway.httpAddress}`;
   return {
@@ -87,6 +74,33 @@ export async function startGateway(yaml: string, options: TestGatewayOptions = {
     ),
     webClient: createClient(GatewayService, createGrpcWebTransport({ baseUrl: httpUrl, httpVersion: "1.1" })),
     close: () => gateway.stop(0),
+  };
+}
+
+/** As the process prepares a file, with an environment of the test's own; without administration unless asked. */
+async function prepare(yaml: string, options: TestGatewayOptions): Promise<Prepared> {
+  const config = parseConfig(yaml);
+  const problems: Problem[] = [];
+  const providers = toProviderSettings(config, known, options.environment ?? {}, problems);
+  checkModels(config, new Set(Object.keys(config.providers)), problems);
+  const prices = readPrices(config.prices, pricedProviders(config.providers), problems);
+  const named = { providers: Object.keys(config.providers), catalogueProviders: prices.catalogueProviders };
+  const capabilities = readCapabilities(config.capabilities, named, problems);
+  const telemetry = toTelemetrySettings(config, options.environment ?? {}, problems);
+  const packages = await loadPackages(providers, problems);
+  if (problems.length > 0) throw new ConfigError(problems);
+  const flags = { grpc: "127.0.0.1:0", http: "127.0.0.1:0", admin: "off", logLevel: undefined };
+  const settings = { ...toSettings(config, flags), ...options.settings };
+  return {
+    config,
+    providers,
+    packages,
+    settings,
+    telemetry,
+    prices,
+    capabilities,
+    models: config.models,
+    tls: readTls(config),
   };
 }
 

@@ -1,29 +1,18 @@
 /** A configuration that was read again is traced and counted, whether it could be used or not. */
 import { expect, test } from "vitest";
-import { readCapabilities } from "../../src/capabilities.ts";
-import { emptyConfig } from "../../src/config/load.ts";
-import { toSettings } from "../../src/config/settings.ts";
-import { toTelemetrySettings } from "../../src/config/telemetry.ts";
-import { readPrices } from "../../src/prices.ts";
 import { parseMetrics, readPage, tell } from "./metrics-page.ts";
 import { receive, serveTraced } from "./support.ts";
 
-const plan = {
-  settings: toSettings(emptyConfig(), { grpc: undefined, http: undefined, logLevel: undefined }),
-  telemetry: toTelemetrySettings(emptyConfig(), {}, []),
-  prices: readPrices({}, [], []),
-  capabilities: readCapabilities({}, { providers: [], catalogueProviders: new Map() }, []),
-  providers: [],
-  models: {},
-  packages: new Map(),
-};
-
 test("reloads are spans of their own, and counted by their outcome", async () => {
   const collector = await receive();
-  const gateway = await serveTraced({ providers: {}, telemetry: { otlp: { endpoint: collector.url } } });
-  gateway.reload(plan);
-  gateway.reloadRefused([{ path: "listn", message: "is no known key" }]);
-  gateway.reload(plan);
+  const files = ["", "listn: {}", ""];
+  const gateway = await serveTraced(
+    { providers: {}, telemetry: { otlp: { endpoint: collector.url } } },
+    { reread: () => files.shift() ?? "" },
+  );
+  expect(
+    [await gateway.reload(), await gateway.reload(), await gateway.reload()].map(({ applied }) => applied),
+  ).toEqual([true, false, true]);
   const page = await parseMetrics(await readPage(gateway.httpAddress));
   expect(tell(page.sluice_config_reloads_total)).toEqual(["outcome=applied: 2", "outcome=refused: 1"]);
   await gateway.close();
