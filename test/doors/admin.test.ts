@@ -13,6 +13,7 @@ import { ConfigError } from "../../src/config/problem.ts";
 import type { AdminListener } from "../../src/config/settings.ts";
 import { startGateway, type TestGateway } from "../support/gateway.ts";
 import { type Certificates, createCertificates } from "./certificates.ts";
+import { post } from "./wire.ts";
 
 const anyPort = { address: "127.0.0.1:0", isAsked: true };
 
@@ -83,15 +84,10 @@ test("a client of grpc-js gets answers and errors", async () => {
 
 test("is closed to pages in browsers, wherever they say that they come from", async () => {
   const gateway = await serve(anyPort, "listen: { cors_origins: ['*'] }");
-  const url = `http://${gateway.adminAddress}`;
-  const ask = (headers: Record<string, string>): Promise<Response> =>
-    fetch(`${url}/${AdminService.typeName}/ListTargets`, {
-      method: "POST",
-      body: "{}",
-      headers: { "content-type": "application/json", connection: "close", ...headers },
-    });
-  const answered = await ask({});
-  const refused = await ask({ origin: url });
+  const { adminAddress = "" } = gateway;
+  const path = `/${AdminService.typeName}/ListTargets`;
+  const answered = await post(adminAddress, path, "{}");
+  const refused = await post(adminAddress, path, "{}", { origin: `http://${adminAddress}` });
   expect([answered.status, refused.status]).toEqual([200, 403]);
 });
 
