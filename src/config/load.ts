@@ -9,6 +9,9 @@ import { checkShape } from "./shape.ts";
 
 export type { Config };
 
+/** Of a file that is no YAML, one mistake leads to many errors: so many are told. */
+const MAX_SYNTAX_ERRORS = 10;
+
 /** The configuration of a file that says nothing. */
 export function emptyConfig(): Config {
   return create(ConfigSchema);
@@ -31,12 +34,12 @@ export function parseConfig(text: string): Config {
   const lineCounter = new LineCounter();
   const document = parseDocument(text, { lineCounter, version: "1.2" });
   if (document.errors.length > 0) {
-    throw new ConfigError(
-      document.errors.map((error) => ({
-        path: "",
-        message: `line ${lineCounter.linePos(error.pos[0]).line}: ${error.message.split("\n", 1)[0]}`,
-      })),
-    );
+    const told = document.errors.slice(0, MAX_SYNTAX_ERRORS).map((error) => ({
+      path: "",
+      message: `line ${lineCounter.linePos(error.pos[0]).line}: ${error.message.split("\n", 1)[0]}`,
+    }));
+    const untold = document.errors.length - told.length;
+    throw new ConfigError(untold === 0 ? told : [...told, { path: "", message: `and ${untold} more like these` }]);
   }
   const shape = checkShape(ConfigSchema, document);
   if (shape.length > 0) throw new ConfigError(shape);

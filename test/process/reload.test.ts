@@ -1,8 +1,12 @@
 /** A new configuration: calls that come after it are treated by it, running ones end as they began. */
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { Code, ConnectError } from "@connectrpc/connect";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, houseConfig } from "../support/gateway.ts";
+import { mountVolume } from "../support/mounted-volume.ts";
 import { clientsOf, type GatewayProcess, spawnGateway } from "./spawn.ts";
 
 let first: Simulator;
@@ -92,6 +96,27 @@ test("a changed file is noticed without a signal", async () => {
     await gateway.line("configuration reloaded");
     expect(await codeOf(grpc.complete(ask("new")))).toBe(undefined);
   });
+});
+
+test("a mounted volume that kubelet updates is noticed, in which no name changes but one link", async () => {
+  const directory = mkdtempSync(join(tmpdir(), "sluice-volume-"));
+  const volume = mountVolume(directory);
+  volume.publish({ "sluice.yaml": aliased(first.url, "old") });
+  const ports = ["grpc", "http", "admin"].flatMap((door) => [`--${door}`, "127.0.0.1:0"]);
+  const gateway = spawnGateway({ args: ["--config", join(directory, "sluice.yaml"), ...ports] });
+  try {
+    const { grpc } = await clientsOf(gateway);
+    expect(await codeOf(grpc.complete(ask("old")))).toBe(undefined);
+    volume.publish({ "sluice.yaml": aliased(first.url, "new") });
+    await gateway.line("configuration reloaded");
+    expect(await codeOf(grpc.complete(ask("new")))).toBe(undefined);
+    volume.publish({ "sluice.yaml": aliased(first.url, "newest") });
+    await gateway.line("configuration reloaded", 2);
+    expect(await codeOf(grpc.complete(ask("newest")))).toBe(undefined);
+  } finally {
+    await gateway.dispose();
+    rmSync(directory, { recursive: true });
+  }
 });
 
 test("what takes a restart is named", async () => {
