@@ -10,7 +10,7 @@ const STREAMS = 500;
 /** As many as one connection carries. */
 const STREAMS_PER_CONNECTION = 100;
 
-const TOKENS = 30;
+const TOKENS = 60;
 
 test(`SIGTERM lets ${STREAMS} streams end whole`, { timeout: 120_000 }, async () => {
   const simulator = await openSimulator();
@@ -26,7 +26,7 @@ limits: { drain_timeout: 90s }
     const streams = Array.from({ length: STREAMS }, (_, n) => {
       if (n % STREAMS_PER_CONNECTION === 0) clients.push(connect(String(address)));
       // Some end soon, others late in the window.
-      const rate = 4 + (n % 10);
+      const rate = 4 + (n % 5);
       return openStream(clients.at(-1) as grpc.Client, `house/text:tokens=${TOKENS}:rate=${rate}`);
     });
     await Promise.all(streams.map(({ begun }) => begun));
