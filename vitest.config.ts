@@ -3,10 +3,10 @@ import { availableParallelism } from "node:os";
 import { configDefaults, defineConfig } from "vitest/config";
 
 /** Tests with certificates make them with openssl: in CI it must be there, elsewhere they are left out without it. */
-const NEED_OPENSSL = ["test/doors/tls.test.ts", "test/upstream/tls.test.ts"];
+const NEED_OPENSSL = ["test/doors/admin.test.ts", "test/doors/tls.test.ts", "test/upstream/tls.test.ts"];
 
 const hasOpenssl = process.env.CI === "true" || spawnSync("openssl", ["version"]).status === 0;
-if (!hasOpenssl) process.stdout.write(`openssl is missing: ${NEED_OPENSSL.join(" and ")} are left out\n`);
+if (!hasOpenssl) process.stdout.write(`openssl is missing: ${NEED_OPENSSL.join(", ")} are left out\n`);
 
 /** Tests that bound a wait in real time run alone, after all others: beside them they would measure those. */
 const TIMED = [

@@ -6,6 +6,7 @@ import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ErrorInfoSchema, RetryInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
 import { Health, HealthCheckResponse_ServingStatus as Status } from "../../gen/health/v1/health_pb.ts";
+import { AdminService } from "../../gen/sluice/admin/v1/admin_service_pb.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, houseConfig } from "../support/gateway.ts";
 import { type Clients, clientsOf, type GatewayProcess, spawnGateway } from "./spawn.ts";
@@ -131,6 +132,27 @@ test("a second signal ends the waiting", async () => {
     gateway.child.kill("SIGTERM");
     const { error } = await outcome;
     expect([error?.code, (await gateway.ended).code]).toEqual([Code.Unavailable, 0]);
+  } finally {
+    await gateway.dispose();
+  }
+});
+
+test("AdminService.Drain ends the process as SIGTERM does, and answers before", async () => {
+  const gateway = start("20s");
+  try {
+    const { admin } = await gateway.line("ready");
+    const { grpc } = await clientsOf(gateway);
+    const { begun, outcome } = read(grpc, "house/text:tokens=10:rate=20");
+    await begun;
+    const operator = createClient(AdminService, createGrpcTransport({ baseUrl: `http://${String(admin)}` }));
+    expect(await operator.drain({})).toMatchObject({ alreadyDraining: false, openCalls: 1 });
+    expect(await outcome).toMatchObject({ last: "end", error: undefined });
+    const { code, stderr } = await gateway.ended;
+    expect([code, stderr]).toEqual([0, ""]);
+    expect(gateway.logged().find(({ msg }) => msg === "administered")).toMatchObject({
+      level: "info",
+      action: "drain",
+    });
   } finally {
     await gateway.dispose();
   }

@@ -12,7 +12,7 @@ import { ask } from "../support/gateway.ts";
 const PATH = `/${GatewayService.typeName}/${GatewayService.method.stream.name}`;
 
 /** How a stream ended. */
-export interface StreamOutcome {
+interface StreamOutcome {
   readonly deltas: number;
   /** Kind of the last event. */
   readonly last: string | undefined;
