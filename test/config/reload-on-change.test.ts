@@ -23,7 +23,7 @@ interface Watched {
   readonly path: string;
   readonly write: (text: string) => void;
   /** Lets it look once, to the end; resolves with what was read in all reloads so far. */
-  look(): Promise<readonly string[]>;
+  readonly look: () => Promise<readonly string[]>;
 }
 
 function directory(): string {

@@ -41,6 +41,13 @@ test.each([
   expect(config.providers.house?.headers).toEqual({ [name]: value });
 });
 
+test("hides secrets in the options of packages, however deep", () => {
+  const options = (password: string) => ({ region: "eu", proxy: [{ password, port: 1 }], on: true, none: null });
+  const config = create(ConfigSchema, { providers: { p: { aiSdk: { package: "p", options: options("hush") } } } });
+  expect(redact(config).providers.p?.aiSdk?.options).toEqual(options("[redacted]"));
+  expect(config.providers.p?.aiSdk?.options).toEqual(options("hush"));
+});
+
 test.each([
   ["anthropic-version", "2023-06-01"],
   ["OpenAI-Organization", "org-1"],

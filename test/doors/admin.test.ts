@@ -50,7 +50,9 @@ describe.each(ways)("over $name", ({ open }) => {
 
   test("names the wrong field in the usual details", async () => {
     const admin = createClient(AdminService, transport);
-    const error = await admin.setTarget({ target: "nowhere/m", takenOut: true }).catch(ConnectError.from);
+    const error = await admin
+      .setTarget({ target: "nowhere/m", takenOut: true })
+      .catch((thrown: unknown) => ConnectError.from(thrown));
     expect(error).toMatchObject({
       code: Code.InvalidArgument,
       rawMessage: 'target: no provider "nowhere" is configured; there are none',

@@ -3,7 +3,7 @@ import { type Client, Code, ConnectError, createClient } from "@connectrpc/conne
 import { createGrpcTransport } from "@connectrpc/connect-node";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { ErrorInfoSchema } from "../../gen/google/rpc/error_details_pb.ts";
-import { AdminService } from "../../gen/sluice/admin/v1/admin_service_pb.ts";
+import { AdminService, BreakerState } from "../../gen/sluice/admin/v1/admin_service_pb.ts";
 import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { ask, startGateway, type TestGateway } from "../support/gateway.ts";
 
@@ -19,7 +19,7 @@ interface Administered {
   readonly gateway: TestGateway;
   readonly admin: Client<typeof AdminService>;
   /** Lines of the log that say who did what, without what differs from run to run. */
-  audit(): unknown[];
+  readonly audit: () => unknown[];
 }
 
 /** Two providers; `both` goes to one, and then to the other. */
@@ -45,11 +45,15 @@ async function serve(yaml = config(), reread = (): string => yaml): Promise<Admi
     audit: () =>
       gateway.logged
         .filter(({ msg }) => msg === "administered")
-        .map(({ level: _, time: _1, service: _2, msg: _3, peer, request_id, ...said }) => {
-          expect([peer, request_id]).toEqual([
-            expect.stringMatching(/^127\.0\.0\.1:\d+$/),
-            expect.stringMatching(/^[0-9a-f-]{36}$/),
-          ]);
+        .map(({ level, time, service, msg, peer, request_id, ...said }) => {
+          expect({ level, time, service, msg, peer, request_id }).toEqual({
+            level: "info",
+            time: expect.any(String),
+            service: "sluice",
+            msg: "administered",
+            peer: expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+            request_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
+          });
           return said;
         }),
   };
@@ -74,6 +78,41 @@ test("lists the targets of all models, with the names under which they are calle
     { name: "one/echo", provider: "one", model: "echo", aliases: ["both"], takenOut: false },
     { name: "two/echo", provider: "two", model: "echo", aliases: ["again", "both"], takenOut: false },
   ]);
+});
+
+test("tells how targets do, and why: those that were called, under whatever name", async () => {
+  const { gateway, admin } = await serve();
+  const { targets: before } = await admin.listTargets({});
+  expect(before.map(({ health }) => health)).toEqual([undefined, undefined]);
+  await gateway.client.complete(ask("both"));
+  for (let call = 0; call < 5; call++) await answererOf(gateway, "two/fault.server-error");
+  // Nobody is to wait for it here.
+  const limited = { ...ask("two/fault.rate-limited:retry-after=30"), handling: { notIdempotent: true } };
+  await expect(gateway.client.complete(limited)).rejects.toMatchObject({ code: Code.ResourceExhausted });
+
+  const { targets } = await admin.listTargets({});
+  const found = new Map(targets.map((target) => [target.name, target]));
+  expect([...found.keys()]).toEqual([
+    "one/echo",
+    "two/echo",
+    "two/fault.rate-limited:retry-after=30",
+    "two/fault.server-error",
+  ]);
+  expect(found.get("one/echo")?.health).toMatchObject({
+    breakerState: BreakerState.CLOSED,
+    breakerReason: "",
+    notBeforeReason: "",
+  });
+  expect(found.get("one/echo")?.health?.retryBudget).toBeGreaterThan(99);
+  expect(found.get("two/fault.rate-limited:retry-after=30")).toMatchObject({
+    aliases: [],
+    health: { notBeforeIn: { seconds: expect.any(BigInt) }, notBeforeReason: expect.stringMatching(/./) },
+  });
+  expect(found.get("two/fault.server-error")?.health).toMatchObject({
+    breakerState: BreakerState.OPEN,
+    breakerReason: expect.stringMatching(/^5 failures in a row, the last one UPSTREAM_/),
+    probeIn: { nanos: expect.any(Number) },
+  });
 });
 
 test("a target that was taken out gets no calls until it is put back", async () => {
@@ -125,7 +164,7 @@ test.each([
   { request: { target: "one/echo", weight: 1_000_001 }, field: "weight" },
 ])("refuses $request, naming $field, and says nothing of it in the log", async ({ request, field }) => {
   const { admin, audit } = await serve();
-  const error = await admin.setTarget(request).catch(ConnectError.from);
+  const error = await admin.setTarget(request).catch((thrown: unknown) => ConnectError.from(thrown));
   expect(error).toMatchObject({ code: Code.InvalidArgument, rawMessage: expect.stringContaining(field) });
   expect(audit()).toEqual([]);
 });
@@ -188,7 +227,7 @@ test("draining answers at once, leaves running calls their window, and ends the 
   await stream.next();
   expect(await admin.drain({ window: { seconds: 30n } })).toMatchObject({ alreadyDraining: false, openCalls: 1 });
   // Whoever drains wants to see how far it is.
-  expect((await admin.listTargets({})).targets).toHaveLength(2);
+  expect((await admin.listTargets({})).targets).toHaveLength(3);
   expect(await admin.drain({})).toMatchObject({ alreadyDraining: true });
   let last: string | undefined;
   for (let next = await stream.next(); next.done !== true; next = await stream.next()) last = next.value.event.case;
