@@ -143,6 +143,24 @@ test("a target that was taken out gets no calls until it is put back", async () 
   ]);
 });
 
+test("weights that are set come before those of the configuration", async () => {
+  const shared = "weights: { one/echo: 1, two/echo: 0 }";
+  const ruled =
+    "targets: [one/echo], rules: [{ name: all, targets: [one/echo, two/text], weights: { one/echo: 1, two/text: 0 } }]";
+  const { gateway, admin } = await serve(
+    config(`  shared: { targets: [one/echo, two/echo], strategy: weighted, ${shared} }\n  ruled: { ${ruled} }\n`),
+  );
+  const answerers = async () => [await answererOf(gateway, "shared"), await answererOf(gateway, "ruled")];
+  expect(await answerers()).toEqual(["one", "one"]);
+  await admin.setTarget({ target: "one/echo", weight: 0 });
+  await admin.setTarget({ target: "two/echo", weight: 0.5 });
+  const { target } = await admin.setTarget({ target: "two/text", weight: 1 });
+  expect(target).toMatchObject({ aliases: ["ruled"], weight: 1, takenOut: false });
+  expect(await answerers()).toEqual(["two", "two"]);
+  await admin.setTarget({ target: "two/echo", takenOut: true });
+  expect(await answererOf(gateway, "shared")).toBe("one");
+});
+
 test("a stream that runs ends whole though its target is taken out", async () => {
   const { gateway, admin } = await serve();
   const seen: (string | undefined)[] = [];
