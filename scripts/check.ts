@@ -38,7 +38,7 @@ const steps: readonly Step[] = [
     name: "contract: nothing breaks callers",
     commands: earlierContracts().map((commit) => [
       ...["buf", "breaking", "--config", CONTRACT, "--against-config", CONTRACT],
-      ...["--path", "proto/sluice/v1", "--against", `.git#ref=${commit}`],
+      ...["--path", "proto/sluice/v1", "--path", "proto/sluice/admin/v1", "--against", `.git#ref=${commit}`],
     ]),
   },
   {
