@@ -107,6 +107,7 @@ export class Stage {
     const socketPath = join(folder, "inside.sock");
     const environment = {
       FAULTS_KEY: KEY_CANARY,
+      FAULTS_REFUSED_KEY: `${KEY_CANARY}-refused`,
       FAULTS_SOCKET: socketPath,
       OTEL_BSP_SCHEDULE_DELAY: "200",
       // Room for the spans of a storm, so that they can be counted.

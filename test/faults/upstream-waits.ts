@@ -3,7 +3,7 @@ import { openSimulator, type Simulator } from "../../src/simulator/server.ts";
 import { openAnswering, type Upstream } from "../support/raw.ts";
 import { PLAIN } from "../upstream/fault-table.ts";
 import type { CallOptions } from "./call.ts";
-import type { Section } from "./case.ts";
+import type { FaultCase, Section } from "./case.ts";
 import { SHORT_LIMITS, Stage } from "./stage.ts";
 import { watch } from "./upstream-answers.ts";
 import { tell } from "./words.ts";
@@ -165,33 +165,45 @@ export const upstreamWaits: Section = {
     const simulator = await openSimulator();
     const elsewhere = await openAnswering((_, response) => response.end());
     const splitting = await openSplitting();
+    const keyed = await openKeyed();
     const providers = rows.map((_, at) => `w${at}`);
     const stage = await Stage.open({
       providers: {
         ...Object.fromEntries(providers.map((name) => [name, { base_url: simulator.url }])),
         splitting: { base_url: `http://127.0.0.1:${splitting.upstream.port}/v1` },
+        keyed: {
+          base_url: `http://127.0.0.1:${keyed.upstream.port}/v1`,
+          api_key: "",
+          api_keys: ["env:FAULTS_REFUSED_KEY", "env:FAULTS_KEY"],
+        },
       },
       limits: SHORT_LIMITS,
       retry: { base_delay: `${BASE_DELAY_MS / 1000}s`, max_delay: `${(BASE_DELAY_MS * 2) / 1000}s` },
-      watched: [watch(simulator), splitting],
+      watched: [watch(simulator), splitting, keyed],
     });
     const cases = rows.map(({ name, expected, play }, at) => ({
       name,
       expected,
       play: (on: Stage) => play(on, `w${at}`, { simulator, elsewhere }),
     }));
-    const marksKey = {
+    const marksKey: FaultCase = {
       name: "401 marks the key: the next call uses another one",
-      expected: "OK with the second key",
-      pending: "several keys for one provider",
-      play: async () => "",
+      expected: "OK after UNAUTHENTICATED; then OK at once",
+      async play(on) {
+        const first = await on.call("unary", "keyed/m");
+        const second = await on.call("unary", "keyed/m");
+        const failed = first.attempts.some((attempt) => attempt.includes("UNAUTHENTICATED"));
+        if (first.code !== "OK" || !failed || first.attempts.length !== 2) return `first: ${first.attempts.join(", ")}`;
+        if (second.code !== "OK" || second.attempts.length !== 1) return `then: ${second.attempts.join(", ")}`;
+        return "OK after UNAUTHENTICATED; then OK at once";
+      },
     };
     return {
       stage,
       cases: [...cases, marksKey],
       async close() {
         await stage.close();
-        for (const upstream of [elsewhere, splitting.upstream]) await upstream.close();
+        for (const upstream of [elsewhere, splitting.upstream, keyed.upstream]) await upstream.close();
         await simulator.close();
       },
     };
@@ -208,6 +220,35 @@ async function openSplitting() {
     response.on("close", () => open--);
     response.writeHead(200, { "content-type": "text/event-stream" });
     response.write(SPLIT_BODY.subarray(0, at), () => setImmediate(() => response.end(SPLIT_BODY.subarray(at))));
+  });
+  return {
+    upstream,
+    get arrivals() {
+      return arrivals;
+    },
+    get open() {
+      return open;
+    },
+  };
+}
+
+/** Takes one key and refuses the other. */
+async function openKeyed() {
+  let arrivals = 0;
+  let open = 0;
+  const answer = JSON.stringify({
+    id: "k",
+    model: "m",
+    choices: [{ index: 0, message: { role: "assistant", content: "Hi" }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 1, completion_tokens: 1 },
+  });
+  const upstream = await openAnswering((request, response) => {
+    arrivals++;
+    open++;
+    response.on("close", () => open--);
+    const refused = String(request.headers.authorization).endsWith("-refused");
+    response.writeHead(refused ? 401 : 200, { "content-type": "application/json" });
+    response.end(refused ? '{"error": {"message": "wrong key", "type": "invalid_request_error"}}' : answer);
   });
   return {
     upstream,
