@@ -2,11 +2,11 @@ import type { Clock } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { Delivery } from "../domain/event.ts";
-import type { Pass } from "../routing/breaker.ts";
 import { outputClass } from "../routing/ewma.ts";
 import { readDeferral } from "../routing/rate-limit-headers.ts";
 import type { WireHead } from "../wire/send.ts";
 import type { TargetHealth } from "./health.ts";
+import type { Leave } from "./leaves.ts";
 
 /** Failures by which a provider tells how long it wants to be left alone. */
 const DEFERRING: ReadonlySet<ErrorReason> = new Set([
@@ -15,74 +15,90 @@ const DEFERRING: ReadonlySet<ErrorReason> = new Set([
   ErrorReason.UPSTREAM_OVERLOADED,
 ]);
 
-/** Tells a target's health how one attempt goes. */
+/** Whose health an attempt tells of. */
+type Told = Pick<Leave<unknown>, "target" | "health" | "pass">;
+
+/** An answer's head came: its counters may ask for a pause. Those of one key of several are not the target's. */
+export function tellHead({ target, health }: Told, head: WireHead | undefined, clock: Clock): void {
+  if (target.provider.keys === undefined) defer(health, head, clock);
+}
+
+function defer({ notBefore }: TargetHealth, head: WireHead | undefined, clock: Clock): void {
+  if (head === undefined) return;
+  const deferral = readDeferral(head.status, head.headers, clock.wallNow());
+  if (deferral !== undefined) notBefore.defer(deferral.ms, deferral.why);
+}
+
+/** A request failed. `blameless`: for reasons of the caller's own, such as a timeout that was shorter than the usual one. */
+export function tellFailure(
+  { target, health, pass }: Told,
+  { reason, retryAfterMs }: GatewayError,
+  head: WireHead | undefined,
+  clock: Clock,
+  blameless: boolean,
+): void {
+  // What one key of several is told is not the target's: another key may be used.
+  if (target.provider.keys?.concern(reason) !== true) {
+    defer(health, head, clock);
+    if (retryAfterMs !== undefined && DEFERRING.has(reason)) {
+      health.notBefore.defer(retryAfterMs, `the answer to ${health.name} asked for it`);
+    }
+  }
+  pass.ended(blameless ? ErrorReason.CANCELLED : reason);
+}
+
+/** Tells a target's health how one attempt at a conversation goes, and how long it takes. */
 export class AttemptHealth {
-  readonly #health: TargetHealth;
-  readonly #pass: Pass;
+  readonly #leave: Told;
   readonly #clock: Clock;
   readonly #delivery: Delivery;
   readonly #outputs: number;
   readonly #startedAt: number;
   #timed = false;
 
-  constructor(
-    health: TargetHealth,
-    pass: Pass,
-    clock: Clock,
-    delivery: Delivery,
-    maxOutputTokens: number | undefined,
-    startedAt: number,
-  ) {
-    this.#health = health;
-    this.#pass = pass;
+  constructor(leave: Told, clock: Clock, delivery: Delivery, maxOutputTokens: number | undefined, startedAt: number) {
+    this.#leave = leave;
     this.#clock = clock;
     this.#delivery = delivery;
     this.#outputs = outputClass(maxOutputTokens);
     this.#startedAt = startedAt;
-    health.latency.start();
+    leave.health.latency.start();
   }
 
-  /** An answer's head came: its counters may ask for a pause. */
   head(head: WireHead | undefined): void {
-    if (head === undefined) return;
-    const deferral = readDeferral(head.status, head.headers, this.#clock.wallNow());
-    if (deferral !== undefined) this.#health.notBefore.defer(deferral.ms, deferral.why);
+    tellHead(this.#leave, head, this.#clock);
   }
 
   /** Something of the answer can be shown. */
   answering(): void {
-    this.#pass.answering();
+    this.#leave.pass.answering();
     this.#time(true);
   }
 
   answered(): void {
     this.#time(true);
-    this.#pass.ended(ErrorReason.UNSPECIFIED);
+    this.#leave.pass.ended(ErrorReason.UNSPECIFIED);
   }
 
-  /** `blameless`: for reasons of the caller's own, such as a timeout that was shorter than the usual one. */
+  /** As `tellFailure`. */
   failed(error: GatewayError, head: WireHead | undefined, blameless: boolean): void {
-    this.head(head);
-    const { reason, retryAfterMs } = error;
-    if (retryAfterMs !== undefined && DEFERRING.has(reason)) {
-      this.#health.notBefore.defer(retryAfterMs, `the answer to ${this.#health.name} asked for it`);
-    }
     // Silence is a time, too: else the slowest would look fast.
-    this.#time(reason === ErrorReason.UPSTREAM_TIMEOUT);
-    this.#pass.ended(blameless ? ErrorReason.CANCELLED : reason);
+    this.#time(error.reason === ErrorReason.UPSTREAM_TIMEOUT);
+    tellFailure(this.#leave, error, head, this.#clock, blameless);
   }
 
   /** The caller left, or another attempt was faster: then what was waited is less than the truth, but tells something. */
   left(lost: boolean): void {
     this.#time(lost);
-    this.#pass.ended(ErrorReason.CANCELLED);
+    this.#leave.pass.ended(ErrorReason.CANCELLED);
   }
 
   #time(tells: boolean): void {
     if (this.#timed) return;
     this.#timed = true;
     const ms = this.#clock.now() - this.#startedAt;
-    this.#health.latency.finish(this.#outputs, tells ? ms : undefined);
-    if (tells) this.#health.times[this.#delivery].observe(ms);
+    const { latency, times } = this.#leave.health;
+    latency.finish(this.#outputs, tells ? ms : undefined);
+    if (tells) times[this.#delivery].observe(ms);
   }
 }

@@ -5,15 +5,14 @@ import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { Batch, ChatEvent } from "../domain/event.ts";
 import { addCosts } from "../pricing/add-costs.ts";
 import type { Target, Upstream } from "../provider/upstream.ts";
-import type { Pass } from "../routing/breaker.ts";
 import type { Accounts } from "./account.ts";
 import { AttemptHealth } from "./attempt-health.ts";
 import { AttemptRecord } from "./attempt-record.ts";
 import type { Continued } from "./continued.ts";
-import type { TargetHealth } from "./health.ts";
+import { describeFailure } from "./failure.ts";
+import type { Leave } from "./leaves.ts";
 import type { RoutedCall } from "./stages.ts";
 import { type AttemptTimeouts, applyHandling, type Timeouts, timeoutsOf } from "./timeouts.ts";
-import { describeFailure } from "./tries.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** What attempts need besides their call. */
@@ -23,15 +22,12 @@ export interface AttemptParts {
   readonly timeouts: Timeouts;
 }
 
-/** A request to one target that is written and may be sent. */
-export interface Leave {
-  readonly target: Target;
+/** What is written for one target. */
+export interface ChatRequest {
   /** Where the target is to go on with an answer. */
   readonly continued: Continued | undefined;
   /** As the provider wrote it. */
-  readonly request: unknown;
-  readonly health: TargetHealth;
-  readonly pass: Pass;
+  readonly encoded: unknown;
 }
 
 /**
@@ -61,8 +57,9 @@ export class AttemptRun implements Rest {
   /** The caller itself chose to wait no longer, and less than is usual. */
   #impatient = false;
 
-  constructor(asked: RoutedCall, leave: Leave, { clock, accounts, timeouts }: AttemptParts) {
-    const { target, continued, request, health, pass } = leave;
+  constructor(asked: RoutedCall, leave: Leave<ChatRequest>, { clock, accounts, timeouts }: AttemptParts) {
+    const { target, request } = leave;
+    const { continued, encoded } = request;
     const call = continued?.call ?? asked;
     const { provider, model } = target;
     this.target = target;
@@ -77,9 +74,9 @@ export class AttemptRun implements Rest {
     this.#waitLimit =
       call.delivery === "stream" ? Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.headersMs) : this.#wholeBy;
     const watch = call.watch.attempt(provider.describe(model));
-    this.#upstream = provider.prepare(call, model, request, watch, this.#onHead);
+    this.#upstream = provider.prepare(call, model, encoded, watch, this.#onHead);
     this.#record = new AttemptRecord(call, target, this.#upstream, watch, accounts, clock, this.#startedAt);
-    this.#health = new AttemptHealth(health, pass, clock, call.delivery, call.prompt.maxOutputTokens, this.#startedAt);
+    this.#health = new AttemptHealth(leave, clock, call.delivery, call.prompt.maxOutputTokens, this.#startedAt);
     this.#watchdog = new Watchdog(clock, this.#onSilence);
     call.signal.addEventListener("abort", this.#onAbort, { once: true });
   }
@@ -168,10 +165,7 @@ export class AttemptRun implements Rest {
     const error = toGatewayError(thrown);
     if (!this.#over) {
       this.#record.failed(error);
-      // What one key of several is told is not the target's: another key may be used.
-      if (this.target.provider.keys?.concern(error.reason) === true) {
-        this.#health.failed(error.retryingAfter(undefined), undefined, this.#impatient);
-      } else this.#health.failed(error, this.#upstream.head, this.#impatient);
+      this.#health.failed(error, this.#upstream.head, this.#impatient);
       this.#end();
     }
     return describeFailure(error, this.#call, this.target);
@@ -185,7 +179,7 @@ export class AttemptRun implements Rest {
   }
 
   readonly #onHead = (): void => {
-    if (this.target.provider.keys === undefined) this.#health.head(this.#upstream.head);
+    this.#health.head(this.#upstream.head);
     if (this.#call.delivery !== "stream") return;
     this.#awaited = "first";
     this.#waitLimit = Math.min(this.#wholeBy, this.#startedAt + this.#timeouts.firstTokenMs);

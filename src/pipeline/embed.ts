@@ -1,12 +1,12 @@
 import type { EmbedCall, Handler } from "../domain/call.ts";
 import type { Attempt, EmbedResponse, Usage } from "../domain/contract.ts";
-import { toGatewayError } from "../domain/error.ts";
 import { addCosts } from "../pricing/add-costs.ts";
 import { estimateTokens } from "../pricing/estimate.ts";
 import type { Embedded } from "../provider/dialect.ts";
 import type { Target } from "../provider/upstream.ts";
 import type { Accounts } from "./account.ts";
 import { splitTexts } from "./batches.ts";
+import { Parts } from "./parts.ts";
 import { findTargets, type Routes } from "./route.ts";
 import { type RequestParts, runRequest, type WholeRequest } from "./run-request.ts";
 import { askTogether } from "./together.ts";
@@ -29,28 +29,26 @@ interface Answered {
  */
 export function embed(options: EmbedOptions): Handler<EmbedCall, EmbedResponse> {
   return async (call) => {
-    const tries = new Tries(call, findTargets(call.input, "input", options.routes), options);
-    for (;;) {
-      if (call.signal.aborted) throw toGatewayError(call.signal.reason);
-      const { target } = tries;
-      let requests: readonly WholeRequest<Embedded>[];
+    const { model } = call.input;
+    const { clock, retry } = options;
+    const targets = findTargets(call.input, "input", options.routes);
+    const write = (target: Target) => prepare(call, target, options.accounts);
+    const tries = new Tries({ call, model, targets, write }, options);
+    for (let spent = 0; ; ) {
+      const leave = await tries.next();
+      const { target, health } = leave;
+      tries.started(target);
+      const parts = new Parts(tries, leave, { model, maxRetryAfterMs: retry.maxRetryAfterMs, spent });
       try {
-        requests = prepare(call, target, options.accounts);
-      } catch (thrown) {
-        tries.cannot(thrown);
-        continue;
+        const answers = await askTogether(call, leave.request, { clock, atOnce: parts.atOnce }, (request, part) =>
+          parts.ask(part, (pass) => runRequest(part, { target, request, health, pass }, options)),
+        );
+        if (answers !== undefined) return join(call, target, answers);
+      } finally {
+        parts.close();
       }
-      const answers = await askTogether(call, requests, options.clock, async (request, part) => {
-        for (let attempts = 1; ; attempts++) {
-          try {
-            return await runRequest(part, target, request, options);
-          } catch (thrown) {
-            if (!(await tries.again(thrown, attempts, part))) return undefined;
-          }
-        }
-      });
-      if (answers !== undefined) return join(call, target, answers);
-      tries.moveOn();
+      spent = parts.spent;
+      tries.leaves.moveOn();
     }
   };
 }

@@ -1,6 +1,4 @@
 import type { Clock, Random } from "../domain/clock.ts";
-import { ErrorReason } from "../domain/contract.ts";
-import { GatewayError } from "../domain/error.ts";
 import { type Target, targetName } from "../provider/upstream.ts";
 import { Breaker, type BreakerOptions, type BreakerState, type Transition } from "../routing/breaker.ts";
 import type { Health } from "../routing/candidates.ts";
@@ -89,14 +87,4 @@ export class HealthRegistry {
 /** Nothing speaks against asking it now. */
 export function mayAsk({ breaker, notBefore }: Health): boolean {
   return breaker.passable && notBefore.waitMs === 0;
-}
-
-/** Everybody who could answer for a model wants to be left alone. */
-export function allDeferred(model: string, retryAfterMs: number): GatewayError {
-  const wait = `for another ${Math.ceil(retryAfterMs)} ms`;
-  return new GatewayError(
-    ErrorReason.UPSTREAM_RATE_LIMITED,
-    `Whoever could answer for ${JSON.stringify(model)} asked to be left alone ${wait}. Wait that long.`,
-    { retryAfterMs },
-  );
 }

@@ -3,7 +3,8 @@ import { toGatewayError } from "../domain/error.ts";
 import type { Target } from "../provider/upstream.ts";
 import { findHedgeDelay, HEDGE_DEFAULTS, type HedgePolicy, HedgeSpend, pickHedge } from "../routing/hedge.ts";
 import type { Accounts } from "./account.ts";
-import type { AttemptRun, Leave } from "./attempt-run.ts";
+import type { AttemptRun, ChatRequest } from "./attempt-run.ts";
+import type { Leave } from "./leaves.ts";
 import type { Begin, Begun } from "./pursuit.ts";
 import type { RoutedCall } from "./stages.ts";
 
@@ -71,7 +72,7 @@ export function beginHedged(call: RoutedCall, { policy, spend, costOf }: Hedging
       follow(first);
     });
 
-    function findLeave(): Leave | undefined {
+    function findLeave(): Leave<ChatRequest> | undefined {
       const target = pickHedge({
         targets: pursuit.candidates,
         asked: [...pursuit.asked],
@@ -84,7 +85,7 @@ export function beginHedged(call: RoutedCall, { policy, spend, costOf }: Hedging
         spend,
       });
       try {
-        return target === undefined ? undefined : pursuit.enter(target, false);
+        return target === undefined ? undefined : pursuit.enter(target);
       } catch {
         // It cannot do what is asked: the call waits for the first one.
         return undefined;

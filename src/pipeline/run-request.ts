@@ -5,7 +5,10 @@ import { GatewayError, toGatewayError } from "../domain/error.ts";
 import type { WholeAnswer } from "../provider/dialect.ts";
 import type { SendWhole, Target } from "../provider/upstream.ts";
 import type { Account, Billing } from "./account.ts";
+import { tellFailure, tellHead } from "./attempt-health.ts";
 import { writeAttempt } from "./attempt-record.ts";
+import { describeFailure } from "./failure.ts";
+import type { Leave } from "./leaves.ts";
 import { applyHandling, type Timeouts, timeoutsOf } from "./timeouts.ts";
 
 /** A request whose answer is read whole, and what it comes to. */
@@ -32,20 +35,26 @@ interface Answered<R> {
 
 /**
  * One request to one target, for what is no conversation. Records itself in `call.attempts` exactly once, however it
- * ends. The call's end, or that of `attempt_timeout`, closes the upstream's socket at once.
+ * ends, and tells the target's health. The call's end, or that of `attempt_timeout`, closes the upstream's socket at once.
+ * Throws what the call is told.
  */
 export async function runRequest<R>(
   call: CallBase,
-  target: Target,
-  request: WholeRequest<R>,
+  leave: Leave<WholeRequest<R>>,
   { clock, timeouts }: RequestParts,
 ): Promise<Answered<R>> {
+  const { target, request, pass } = leave;
   const { provider, model } = target;
   const startedAt = clock.now();
   const watch = call.watch.attempt(provider.describe(model));
   const upstream = request.send(watch);
-  const { attemptMs } = applyHandling(timeoutsOf(timeouts, target), call.handling);
-  const timer = clock.schedule(attemptMs, () => upstream.abort(silent(target, attemptMs)));
+  const usual = timeoutsOf(timeouts, target);
+  const { attemptMs } = applyHandling(usual, call.handling);
+  let impatient = false;
+  const timer = clock.schedule(attemptMs, () => {
+    impatient = attemptMs < usual.attemptMs;
+    upstream.abort(silent(target, attemptMs));
+  });
   const onAbort = (): void => upstream.abort(toGatewayError(call.signal.reason));
   call.signal.addEventListener("abort", onAbort, { once: true });
 
@@ -68,11 +77,14 @@ export async function runRequest<R>(
   } catch (thrown) {
     const error = toGatewayError(thrown);
     end(call.signal.aborted ? AttemptOutcome.CANCELLED : AttemptOutcome.FAILED, undefined, error);
-    throw error;
+    tellFailure(leave, error, upstream.head, clock, impatient);
+    throw describeFailure(error, call, target);
   } finally {
     timer.cancel();
     call.signal.removeEventListener("abort", onAbort);
   }
+  tellHead(leave, upstream.head, clock);
+  pass.ended(ErrorReason.UNSPECIFIED);
   return { result, attempt: end(AttemptOutcome.SUCCEEDED, result, undefined) };
 }
 

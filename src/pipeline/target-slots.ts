@@ -33,15 +33,15 @@ export class TargetSlots {
     this.#random = random;
   }
 
-  /** The pass of an attempt that has a place at its target, and frees it as the attempt goes; undefined where it is full. */
-  tryHold(target: Target, delivery: Delivery, pass: Pass): Pass | undefined {
+  /**
+   * The pass of an attempt that has a place at its target, and frees it as the attempt goes. Throws `OVERLOADED` where
+   * it is full, and gives the pass back.
+   */
+  hold(target: Target, delivery: Delivery, pass: Pass): Pass {
     const slot = this.#limitOf(target).tryAcquire(delivery);
-    return slot && hold(pass, slot);
-  }
-
-  /** What a call is told where its target is full. */
-  full(target: Target): GatewayError {
-    return new GatewayError(
+    if (slot !== undefined) return hold(pass, slot);
+    pass.ended(ErrorReason.CANCELLED);
+    throw new GatewayError(
       ErrorReason.OVERLOADED,
       `As many calls wait for ${targetName(target)} as it answers in time. Wait as RetryInfo says, or name other targets.`,
       { retryAfterMs: Math.ceil(RETRY_MS * (1 + this.#random())) },

@@ -3,18 +3,15 @@ import type { Clock } from "../domain/clock.ts";
 import { ErrorReason } from "../domain/contract.ts";
 import { GatewayError, toGatewayError } from "../domain/error.ts";
 
-/** Most requests of one call at the same time: some models read one text a request. */
-const AT_ONCE = 8;
-
 /**
- * Makes the requests of one call, some of them at the same time. `ask` gets the part of the call that it is to watch, and
+ * Makes the requests of one call, at most `atOnce` of them at the same time. `ask` gets the part of the call that it is to watch, and
  * gives undefined where the target has to be left. The first request that fails, or that leaves, ends the others at
  * once: then nothing runs any more, and its failure is thrown or undefined returned. Answers come in the order of requests.
  */
 export async function askTogether<C extends CallBase, R, A>(
   call: C,
   requests: readonly R[],
-  clock: Clock,
+  { clock, atOnce }: { readonly clock: Clock; readonly atOnce: number },
   ask: (request: R, part: C) => Promise<A | undefined>,
 ): Promise<A[] | undefined> {
   const [only, ...more] = requests;
@@ -48,7 +45,7 @@ export async function askTogether<C extends CallBase, R, A>(
     }
   };
   try {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, requests.length) }, work));
+    await Promise.all(Array.from({ length: Math.min(atOnce, requests.length) }, work));
   } finally {
     call.waits.upstreamMs += clock.now() - startedAt;
   }
