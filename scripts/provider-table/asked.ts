@@ -12,7 +12,7 @@ export const PROVIDER = "house";
 export interface Way {
   /** What tells it from the feature's other ways; as a note says it after "Not". */
   readonly name: string;
-  /** Of a prompt, in the contract's JSON. */
+  /** Of a prompt or whatever else is asked with, in the contract's JSON. */
   readonly prompt: JsonObject;
 }
 
@@ -30,7 +30,10 @@ const HELLO: JsonObject = { messages: [{ role: "ROLE_USER", parts: [{ text: "Hel
 /** A feature that is asked for: it is there where the dialect writes a body that says it. */
 export function asked(name: string, ways: readonly Way[] | JsonObject, asking: Asking = {}): Feature {
   const list = Array.isArray(ways) ? (ways as readonly Way[]) : [{ name, prompt: ways as JsonObject }];
-  return { name, probe: (row, dialect) => judge(list, row, dialect, asking, name) };
+  return {
+    name,
+    probe: (row, dialect) => judge(list, (json) => write(dialect, row, json), asking, `${name}: ${dialect.name}`),
+  };
 }
 
 type Outcome =
@@ -38,14 +41,20 @@ type Outcome =
   | { readonly kind: "unsent" }
   | { readonly kind: "refused"; readonly way: string; readonly advice: string | undefined };
 
-function judge(ways: readonly Way[], row: Row, dialect: Dialect, asking: Asking, feature: string): Verdict {
-  const before = write(dialect, row, asking.without ?? {});
+/** `write`: what is sent for a wish, or its refusal. Throws, naming the `place`, where it is dropped. */
+export function judge(
+  ways: readonly Way[],
+  write: (json: JsonObject) => JsonObject | GatewayError,
+  asking: Asking,
+  place: string,
+): Verdict {
+  const before = write(asking.without ?? {});
   if (before instanceof GatewayError) return { answer: "no", notes: advices(before).map(sentence) };
   const outcomes = ways.map(({ name, prompt }): Outcome => {
-    const body = write(dialect, row, prompt);
+    const body = write(prompt);
     if (body instanceof GatewayError) return { kind: "refused", way: name, advice: advices(body)[0] };
     const same = JSON.stringify(body) === JSON.stringify(before);
-    if (same && asking.unsent === undefined) throw new Error(`${feature}: ${dialect.name} drops it (${name}).`);
+    if (same && asking.unsent === undefined) throw new Error(`${place} drops it (${name}).`);
     return same ? { kind: "unsent" } : { kind: "sent", note: asking.how?.(body) };
   });
   const refused = outcomes.filter((outcome) => outcome.kind === "refused");
@@ -69,9 +78,13 @@ function judge(ways: readonly Way[], row: Row, dialect: Dialect, asking: Asking,
 /** The body that is sent, or the refusal. Throws where the prompt is refused for another reason: it is to be a good one. */
 export function write(dialect: Dialect, { model }: Row, json: JsonObject): JsonObject | GatewayError {
   const prompt = fromJson(PromptSchema, { model: "x/m", ...HELLO, ...json });
+  return refusalOr(() => JSON.parse(dialect.encode(prompt, { provider: PROVIDER, model }, "unary").body) as JsonObject);
+}
+
+/** What is done, or the refusal of a feature. */
+export function refusalOr<T>(act: () => T): T | GatewayError {
   try {
-    const { body } = dialect.encode(prompt, { provider: PROVIDER, model }, "unary");
-    return JSON.parse(body) as JsonObject;
+    return act();
   } catch (error) {
     if (error instanceof GatewayError && error.reason === ErrorReason.FEATURE_UNSUPPORTED) return error;
     throw error;

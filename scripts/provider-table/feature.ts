@@ -28,6 +28,8 @@ export interface Group {
   /** Said above the table; may be empty. */
   readonly text: string;
   readonly features: readonly Feature[];
+  /** Its lines, where they are not those of the other tables. */
+  readonly rows?: readonly Row[];
 }
 
 /** What a row is called where it must be told from the others. */

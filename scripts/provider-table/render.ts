@@ -1,13 +1,15 @@
 import type { Dialect } from "../../src/provider/dialect.ts";
 import { findDialect } from "../../src/provider/registry.ts";
 import { answeredFeatures } from "./answered.ts";
+import { countTable } from "./counts.ts";
 import type { Group, Row, Verdict } from "./feature.ts";
 import { promptGroups } from "./prompts.ts";
 import { rows } from "./rows.ts";
+import { vectorTable } from "./vectors.ts";
 
 export const COMMAND = "npm run docs:providers";
 
-/** All tables, in their order. Whatever else providers can do, such as embeddings, is one more group. */
+/** All tables, in their order. */
 const groups: readonly Group[] = [
   ...promptGroups,
   {
@@ -15,6 +17,8 @@ const groups: readonly Group[] = [
     text: "Streamed answers and whole ones go through the same decoder.",
     features: answeredFeatures,
   },
+  countTable,
+  vectorTable,
 ];
 
 const INTRODUCTION = `# What each provider can do
@@ -26,7 +30,11 @@ naming the field; of what comes back, the wire has no way to say it. **partly**:
 A provider's models differ, and a dialect knows of it where it matters (Claude's generations, Gemini's, the families
 behind Bedrock, GPT-5.6's cache marks): the model of a line is the one that was asked for, and stands for its like. Whether
 a model itself can see or hear is not in these tables. Lines without a preset are servers of the dialect that no preset
-knows.`;
+knows.
+
+Providers whose wire an AI SDK package speaks (\`ai_sdk\` in their configuration) have no lines: what can be asked of them
+is what a package's language model takes, and what it cannot take is refused in the same way. They make no vectors, and
+their tokens are estimated.`;
 
 /** The page, as it is committed. */
 export async function renderProviders(): Promise<string> {
@@ -41,10 +49,10 @@ export function dialectOf({ preset, dialectName }: Row): Dialect {
   return dialect;
 }
 
-async function renderGroup({ title, text, features }: Group): Promise<string> {
+async function renderGroup({ title, text, features, rows: own = rows }: Group): Promise<string> {
   const notes = new Notes();
   const lines: string[] = [];
-  for (const row of rows) {
+  for (const row of own) {
     const dialect = dialectOf(row);
     const cells: string[] = [];
     for (const feature of features) cells.push(renderCell(await feature.probe(row, dialect), notes));

@@ -7,6 +7,12 @@ function preset(name: string, model: string, folders: readonly string[] = [name]
   return { preset: name, dialectName, model, recorded: { folders, ...(models === undefined ? {} : { models }) } };
 }
 
+const withoutPreset: readonly Row[] = ["openai-chat", "openai-responses"].map((dialectName) => ({
+  dialectName,
+  model: "any",
+  recorded: { folders: "all" },
+}));
+
 /** Every preset, with one model for each family that its dialect treats in its own way; servers without a preset last. */
 export const rows: readonly Row[] = [
   preset("openai", "gpt-5"),
@@ -44,6 +50,29 @@ export const rows: readonly Row[] = [
   preset("vllm", "openai/gpt-oss-120b"),
   preset("llamacpp", "gpt-oss-20b"),
   preset("lmstudio", "openai/gpt-oss-20b"),
-  { dialectName: "openai-chat", model: "any", recorded: { folders: "all" } },
-  { dialectName: "openai-responses", model: "any", recorded: { folders: "all" } },
+  ...withoutPreset,
 ];
+
+function embedding(name: string, ...models: readonly string[]): Row[] {
+  return models.map((model) => preset(name, model));
+}
+
+/** Every preset, with one embedding model for each family that its dialect treats in its own way. */
+export const embeddingRows: readonly Row[] = [
+  ...embedding("openai", "text-embedding-3-small", "text-embedding-ada-002"),
+  ...embedding("openai-responses", "text-embedding-3-small"),
+  ...embedding("azure-openai", "text-embedding-3-small"),
+  ...embedding("azure-openai-responses", "text-embedding-3-small"),
+  ...embedding("anthropic", "any"),
+  ...embedding("vertex-anthropic", "any"),
+  ...embedding("gemini", "gemini-embedding-001", "gemini-embedding-2"),
+  ...embedding("vertex", "text-embedding-005", "gemini-embedding-001", "gemini-embedding-2"),
+  ...embedding("bedrock", "amazon.titan-embed-text-v2:0", "amazon.titan-embed-text-v1"),
+  ...embedding("bedrock", "amazon.nova-2-multimodal-embeddings-v1:0", "cohere.embed-v4:0", "cohere.embed-english-v3"),
+  ...embedding("cohere", "embed-v4.0", "embed-multilingual-v3.0", "embed-english-v2.0"),
+  ...embedding("mistral", "mistral-embed", "codestral-embed"),
+  ...embedding("alibaba", "text-embedding-v4", "text-embedding-v2"),
+  ...["groq", "deepseek", "xai", "xai-responses", "together", "fireworks", "openrouter", "perplexity"],
+  ...["cerebras", "moonshot", "huggingface", "ollama", "ollama-native", "vllm", "llamacpp", "lmstudio"],
+  ...withoutPreset,
+].flatMap((row) => (typeof row === "string" ? embedding(row, "any") : row));
