@@ -3,6 +3,7 @@ import type { AiSdkSettings } from "./config/ai-sdk.ts";
 import type { Config } from "./config/load.ts";
 import { ConfigError } from "./config/problem.ts";
 import type { ProviderSettings } from "./config/providers.ts";
+import { isSame } from "./config/same.ts";
 import type { Settings } from "./config/settings.ts";
 import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
@@ -194,10 +195,8 @@ function make(given: ProviderSettings, plan: Plan, clock: Clock, log: Pick<Log, 
     limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
     catalogueProvider: prices.catalogueProviders.get(name),
   };
-  const ofPackage = Object.values(aiSdk?.secrets ?? {});
-  const secrets = [...ofPackage, ...(given.keys ?? []).map(({ secret }) => secret)].map((secret) => secret.reveal());
-  const from = { ...given, ...options, key: key?.reveal(), secrets };
-  if (previous !== undefined && isDeepStrictEqual(previous.from, from)) return previous;
+  const from = { ...given, ...options };
+  if (previous !== undefined && isSame(previous.from, from)) return previous;
   const shared = { ...options, clock, name, key, baseUrl, headers, maxConnections };
   if (aiSdk !== undefined) return { provider: openPackaged(given, aiSdk, shared, plan.packages), from };
   const dialect = findDialect(given.preset, given.dialect);
