@@ -220,8 +220,7 @@ export type Provider = Message<"sluice.config.v1.Provider"> & {
 
   /**
    * How bodies are written: `openai-chat`, `openai-responses`, `anthropic`,
-   * `gemini` or `bedrock-converse`.
-   * `bedrock-converse`, `cohere` or `ollama`.
+   * `gemini`, `bedrock-converse`, `cohere` or `ollama`.
    *
    * @generated from field: string dialect = 2;
    */
