@@ -55,6 +55,7 @@ export {
   type CountTokensResponse,
   type ListModelsRequest,
   ListModelsRequestSchema,
+  type ListModelsResponse,
   ListModelsResponseSchema,
   Modality,
   ModelPriceSchema,

@@ -10,7 +10,7 @@ import { refusalOf } from "../pipeline/admit.ts";
 import type { CallPlan } from "./call-plan.ts";
 import type { CallRequest, Calls } from "./calls.ts";
 import type { Caller, CallOwner, Gatekeeper, OnUnreadable, RpcContext } from "./context.ts";
-import { rejection, unread } from "./rejection.ts";
+import { lookedUp, rejection, unread } from "./rejection.ts";
 
 /** What is the same for all RPCs of a method. */
 interface Facts {
@@ -112,6 +112,23 @@ function toRejection<R extends CallRequest, A extends object>(
   latencyMs: number,
 ): CallEnd {
   return rejection(error, { attribution: request.attribution, model: rpc.asked(request).model }, latencyMs);
+}
+
+/** Answers what is no call, as it belongs to nobody and asks no upstream: at once, but seen like all others. */
+export function createLookUp({ watcher, clock }: Pick<AdmitOptions, "watcher" | "clock">) {
+  return <A>(facts: Facts, context: RpcContext, find: () => A): A => {
+    const arrivedAt = clock.now();
+    const watch = watcher.arrived(toArrival(facts, context));
+    try {
+      const found = find();
+      watch.ended(lookedUp(clock.now() - arrivedAt));
+      return found;
+    } catch (thrown) {
+      const error = toGatewayError(thrown);
+      watch.ended(rejection(error, undefined, clock.now() - arrivedAt));
+      throw error;
+    }
+  };
 }
 
 /** Reports requests that never reached their service, because they are none. */

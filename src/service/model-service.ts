@@ -4,12 +4,21 @@ import {
   CountTokensRequestSchema,
   type ListModelsRequest,
   ListModelsRequestSchema,
+  type ListModelsResponse,
   ListModelsResponseSchema,
   ModelService,
   type ModelTarget,
 } from "../domain/contract.ts";
 import { invalidRequest } from "../domain/error.ts";
-import { type AdmitOptions, checkUnrouted, createAdmit, factsOf, type Operations, type Rpc } from "./admit.ts";
+import {
+  type AdmitOptions,
+  checkUnrouted,
+  createAdmit,
+  createLookUp,
+  factsOf,
+  type Operations,
+  type Rpc,
+} from "./admit.ts";
 import type { ServiceObject } from "./context.ts";
 import { validate, validateRoles } from "./validate.ts";
 
@@ -47,6 +56,8 @@ const countRpc: Rpc<CountTokensRequest, { readonly prompt: NonNullable<CountToke
   asked: ({ prompt }) => ({ model: prompt?.model ?? "", what: prompt === undefined ? undefined : { prompt } }),
 };
 
+const listing = factsOf(ModelService.method.listModels, modelOperations);
+
 export interface ModelServiceOptions extends AdmitOptions {
   /** That of the configuration in force. */
   readonly directory: () => ModelDirectory;
@@ -55,6 +66,7 @@ export interface ModelServiceOptions extends AdmitOptions {
 /** `sluice.v1.ModelService`. */
 export function createModelService(options: ModelServiceOptions): ServiceObject<typeof ModelService> {
   const admit = createAdmit(options);
+  const lookUp = createLookUp(options);
   return {
     async countTokens(request, context) {
       const { call, plan, close } = admit(countRpc, request, context);
@@ -65,24 +77,27 @@ export function createModelService(options: ModelServiceOptions): ServiceObject<
       }
     },
 
-    async listModels(request) {
-      validate(ListModelsRequestSchema, request);
-      const directory = options.directory();
-      const after = readToken(request.pageToken);
-      const matches = matcherOf(request, directory);
-      const found = directory.models().filter((model) => model.name > after && matches(model));
-      const page = found.slice(0, request.pageSize || DEFAULT_PAGE_SIZE);
-      const last = page.at(-1);
-      return create(ListModelsResponseSchema, {
-        models: page.map(({ name, isAlias, targets }) => ({
-          name,
-          isAlias,
-          targets: targets.map((target) => directory.describe(target)),
-        })),
-        nextPageToken: last === undefined || page.length === found.length ? "" : writeToken(last.name),
-      });
+    async listModels(request, context) {
+      return lookUp(listing, context, () => list(request, options.directory()));
     },
   };
+}
+
+function list(request: ListModelsRequest, directory: ModelDirectory): ListModelsResponse {
+  validate(ListModelsRequestSchema, request);
+  const after = readToken(request.pageToken);
+  const matches = matcherOf(request, directory);
+  const found = directory.models().filter((model) => model.name > after && matches(model));
+  const page = found.slice(0, request.pageSize || DEFAULT_PAGE_SIZE);
+  const last = page.at(-1);
+  return create(ListModelsResponseSchema, {
+    models: page.map(({ name, isAlias, targets }) => ({
+      name,
+      isAlias,
+      targets: targets.map((target) => directory.describe(target)),
+    })),
+    nextPageToken: last === undefined || page.length === found.length ? "" : writeToken(last.name),
+  });
 }
 
 function matcherOf(

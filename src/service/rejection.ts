@@ -1,4 +1,4 @@
-import type { Attribution, ErrorReason } from "../domain/contract.ts";
+import { type Attribution, ErrorReason } from "../domain/contract.ts";
 import type { GatewayError } from "../domain/error.ts";
 import type { CallEnd } from "../domain/watch.ts";
 
@@ -21,11 +21,23 @@ export function rejection(
   latencyMs: number,
 ): CallEnd {
   return {
+    ...lookedUp(latencyMs),
     attribution: request?.attribution === undefined ? undefined : shorten(request.attribution),
     model: cut(request?.model ?? ""),
     outcome: "rejected",
     reason: error.reason,
     error: error instanceof Error ? error : undefined,
+  };
+}
+
+/** The end of an RPC that the gateway itself answered, of what it knows. */
+export function lookedUp(latencyMs: number): CallEnd {
+  return {
+    attribution: undefined,
+    model: "",
+    outcome: "answered",
+    reason: ErrorReason.UNSPECIFIED,
+    error: undefined,
     provider: undefined,
     servedModel: undefined,
     finishReason: undefined,

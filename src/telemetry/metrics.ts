@@ -235,11 +235,11 @@ export class CallMetrics {
     return { [own.provider]: provider, [own.model]: this.#labels.models.of(model) };
   }
 
-  /** A request that was refused may name any feature, or none that is valid: it makes no new label. */
+  /** A request that was refused may name any feature, or none that is valid: it makes no new label. Nor does none. */
   #feature({ outcome, attribution }: CallEnd): string {
     const { features } = this.#labels;
     const name = attribution?.feature ?? "";
-    return outcome === "rejected" ? features.find(name) : features.of(name);
+    return outcome === "rejected" || name === "" ? features.find(name) : features.of(name);
   }
 }
 

@@ -6,6 +6,7 @@ import { clientOf } from "../upstream/scripted.ts";
 import { simulate } from "../upstream/support.ts";
 import { receive, serveTraced, tell } from "./support.ts";
 
+const LIST = "sluice.v1.ModelService/ListModels";
 const EMBED = "sluice.v1.EmbeddingService/Embed";
 
 test("vectors have a SERVER span and, under it, a CLIENT span with what was asked and used", async () => {
@@ -66,6 +67,7 @@ test("metrics tell operations apart, by methods and by a label that chats lack",
   const input = { model: "house/echo", texts: ["Hello"] };
   await clientOf(gateway, EmbeddingService).embed({ attribution: { feature: "test" }, input });
   await clientOf(gateway, ModelService).countTokens(ask("house/echo"));
+  await clientOf(gateway, ModelService).listModels({});
   await gateway.client.complete(ask("house/echo"));
   await expect(clientOf(gateway, EmbeddingService).embed({ attribution: { feature: "test" } })).rejects.toThrow(
     /input/,
@@ -78,11 +80,44 @@ test("metrics tell operations apart, by methods and by a label that chats lack",
     `rpc_server_call_duration_seconds_count{rpc_system_name="grpc",rpc_method="${EMBED}",rpc_response_status_code="OK"} 1`,
     'rpc_server_call_duration_seconds_count{rpc_system_name="grpc",rpc_method="sluice.v1.GatewayService/Complete",rpc_response_status_code="OK"} 1',
     'rpc_server_call_duration_seconds_count{rpc_system_name="grpc",rpc_method="sluice.v1.ModelService/CountTokens",rpc_response_status_code="OK"} 1',
+    'rpc_server_call_duration_seconds_count{rpc_system_name="grpc",rpc_method="sluice.v1.ModelService/ListModels",rpc_response_status_code="OK"} 1',
   ]);
   const answered = found("sluice_requests_total").filter((line) => line.includes("answered"));
   expect(answered.map((line) => /sluice_operation="(\w+)"/.exec(line)?.[1])).toEqual([
+    "list_models",
     "count_tokens",
     "embeddings",
     undefined,
+  ]);
+});
+
+test("lists of models have a SERVER span and a line in the log, whether they are given or refused", async () => {
+  const receiver = await receive();
+  const simulator = await simulate();
+  const gateway = await serveTraced({
+    providers: { house: simulator.url },
+    telemetry: { otlp: { endpoint: receiver.url } },
+  });
+  const client = clientOf(gateway, ModelService);
+  await client.listModels({});
+  await expect(client.listModels({ provider: "hose" })).rejects.toThrow(/provider/);
+  await gateway.stop(0);
+  const span = { name: LIST, kind: "SERVER", parent: "none", status: "UNSET", events: [] };
+  const rpc = { "rpc.system.name": "grpc", "rpc.method": LIST, "sluice.attempts": 0 };
+  expect(tell(receiver.spans)).toEqual([
+    { ...span, attributes: { ...rpc, "rpc.response.status_code": "OK", "sluice.outcome": "answered" } },
+    {
+      ...span,
+      attributes: {
+        ...rpc,
+        "rpc.response.status_code": "INVALID_ARGUMENT",
+        "sluice.outcome": "rejected",
+        "sluice.reason": "INVALID_REQUEST",
+      },
+    },
+  ]);
+  expect(gateway.logged.filter(({ operation }) => operation === "list_models")).toEqual([
+    expect.objectContaining({ msg: "call", outcome: "answered", delivery: "unary" }),
+    expect.objectContaining({ msg: "rejected", outcome: "rejected", reason: "INVALID_REQUEST" }),
   ]);
 });
