@@ -4,7 +4,8 @@ import { createSseParser, eventTooLarge } from "./sse.ts";
 
 const LINE_FEED = 0x0a;
 const CARRIAGE_RETURN = 0x0d;
-const OPENERS: ReadonlySet<number | undefined> = new Set([0x7b, 0x5b]);
+const OPENING_BRACE = 0x7b;
+const OPENING_BRACKET = 0x5b;
 
 /**
  * Server-sent events that may end in JSON as it is, without `data:`. So Google's servers write an error in the middle
@@ -31,7 +32,7 @@ export function createSseOrJsonParser(maxEventChars: number): FrameParser {
       }
       const at = findJson(chunk, atLineStart);
       if (at === -1) {
-        atLineStart = chunk.length === 0 ? atLineStart : isLineEnd(chunk.at(-1));
+        if (chunk.length > 0) atLineStart = isLineEnd(chunk[chunk.length - 1]);
         return events.push(chunk);
       }
       json = [];
@@ -47,21 +48,26 @@ export function createSseOrJsonParser(maxEventChars: number): FrameParser {
 
 /** Where a line begins with a brace or bracket; -1 where none does. */
 function findJson(chunk: Uint8Array, atLineStart: boolean): number {
-  if (atLineStart && OPENERS.has(chunk[0])) return 0;
-  const afterLineFeed = findAfter(LINE_FEED, chunk);
-  const afterReturn = findAfter(CARRIAGE_RETURN, chunk);
+  if (atLineStart && isOpener(chunk[0])) return 0;
+  // Most chunks end with a line or two: there is nothing behind them to look through.
+  let end = chunk.length;
+  while (end > 0 && isLineEnd(chunk[end - 1])) end--;
+  const afterLineFeed = findAfter(LINE_FEED, chunk, end);
+  const afterReturn = findAfter(CARRIAGE_RETURN, chunk, end);
   if (afterLineFeed === -1 || afterReturn === -1) return Math.max(afterLineFeed, afterReturn);
   return Math.min(afterLineFeed, afterReturn);
 }
 
-/** From one end of a line to the next: JSON has none inside, so that there are few. */
-function findAfter(lineEnd: number, chunk: Uint8Array): number {
-  for (let at = chunk.indexOf(lineEnd); at !== -1; at = chunk.indexOf(lineEnd, at + 1)) {
-    // Most chunks end with a line: there is nothing behind it to look through.
-    if (at === chunk.length - 1) return -1;
-    if (OPENERS.has(chunk[at + 1])) return at + 1;
+/** From one end of a line to the next, up to `end`: JSON has none inside, so that there are few. */
+function findAfter(lineEnd: number, chunk: Uint8Array, end: number): number {
+  for (let at = chunk.indexOf(lineEnd); at !== -1 && at < end; at = chunk.indexOf(lineEnd, at + 1)) {
+    if (isOpener(chunk[at + 1])) return at + 1;
   }
   return -1;
+}
+
+function isOpener(byte: number | undefined): boolean {
+  return byte === OPENING_BRACE || byte === OPENING_BRACKET;
 }
 
 function isLineEnd(byte: number | undefined): boolean {
