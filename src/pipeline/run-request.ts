@@ -71,6 +71,8 @@ export async function runRequest<R>(
 
   let result: R;
   try {
+    // An abort of before is not heard of any more.
+    if (call.signal.aborted) throw toGatewayError(call.signal.reason);
     result = await upstream.answer(request.decode);
     // What came before the abort may still be read: a call that is over shows nothing of it.
     if (call.signal.aborted) throw toGatewayError(call.signal.reason);
