@@ -454,8 +454,10 @@ export const ModelService: GenService<{
    * anywhere, and says so in `estimated`.
    *
    * A counter that fails is a failed call, tried again and elsewhere like any
-   * other, never an estimate: a caller who needs the exact number must not get a
-   * guess because a key has expired.
+   * other, never an estimate for its model: a caller who needs the exact number
+   * must not get a guess because a key has expired. Only where an alias has a
+   * target without a counter, the estimate for that one stands for what the
+   * targets before it could not count.
    *
    * @generated from rpc sluice.v1.ModelService.CountTokens
    */
