@@ -1,14 +1,11 @@
-import { isDeepStrictEqual } from "node:util";
-import type { AiSdkSettings } from "./config/ai-sdk.ts";
 import type { Config } from "./config/load.ts";
-import { ConfigError } from "./config/problem.ts";
 import type { ProviderSettings } from "./config/providers.ts";
 import { isSame } from "./config/same.ts";
 import type { Settings } from "./config/settings.ts";
 import { createDirectory } from "./directory.ts";
 import type { Call, Handler } from "./domain/call.ts";
 import type { Clock, Random } from "./domain/clock.ts";
-import { createKeys } from "./keys.ts";
+import { type Made, makeProvider } from "./made-provider.ts";
 import type { CapabilityBook } from "./models/capability-book.ts";
 import type { Packages } from "./packages.ts";
 import { Accounts } from "./pipeline/account.ts";
@@ -25,15 +22,11 @@ import { Shadows, shadow } from "./pipeline/shadow.ts";
 import type { RoutedCall } from "./pipeline/stages.ts";
 import { withOwnTimeouts } from "./pipeline/timeouts.ts";
 import type { Prices } from "./prices.ts";
-import type { OpenAiSdk } from "./provider/ai-sdk/index.ts";
-import { Provider } from "./provider/provider.ts";
-import { findDialect, keyHeaderOf, propagatesTraceTo, vendorOf } from "./provider/registry.ts";
 import type { UpstreamProvider } from "./provider/upstream.ts";
 import { createRoutes, toHedging } from "./routes.ts";
 import { outputClass } from "./routing/ewma.ts";
 import type { CallPlan } from "./service/call-plan.ts";
 import type { ModelDirectory } from "./service/model-service.ts";
-import { authorizeOf } from "./signing.ts";
 import { Targets } from "./targets.ts";
 import type { Log } from "./telemetry/log.ts";
 
@@ -47,12 +40,6 @@ export interface Plan {
   readonly models: Config["models"];
   readonly prices: Prices;
   readonly capabilities: CapabilityBook;
-}
-
-/** A provider with all that it was made of, to see whether a reload changes it. */
-interface Made {
-  readonly provider: UpstreamProvider;
-  readonly from: unknown;
 }
 
 /** The stages and providers of one configuration. Those of the last one stay until its calls have ended. */
@@ -85,7 +72,7 @@ export class Assembly implements CallPlan {
     this.#made = new Map(
       providers.map((given) => [
         given.name,
-        make(given, plan, clock, log, previous === undefined ? undefined : previous.#made.get(given.name)),
+        makeProvider(given, plan, clock, log, previous === undefined ? undefined : previous.#made.get(given.name)),
       ]),
     );
     this.providers = new Map(Array.from(this.#made, ([name, { provider }]) => [name, provider]));
@@ -153,7 +140,7 @@ export class Assembly implements CallPlan {
 
   /** What is down stays down after a reload, unless it was another provider by then, or is judged by other rules now. */
   #takeOverHealth(previous: Assembly | undefined): HealthRegistry | undefined {
-    if (previous === undefined || !isDeepStrictEqual(previous.#healthOptions, this.#healthOptions)) return undefined;
+    if (previous === undefined || !isSame(previous.#healthOptions, this.#healthOptions)) return undefined;
     for (const [name, { provider }] of previous.#made) {
       if (this.#made.get(name)?.provider !== provider) previous.health.forget(name);
     }
@@ -184,70 +171,5 @@ export class Assembly implements CallPlan {
   async close(): Promise<void> {
     await this.#shadows.close();
     await Promise.all(Array.from(this.providers.values(), (provider) => provider.close()));
-  }
-}
-
-function make(given: ProviderSettings, plan: Plan, clock: Clock, log: Pick<Log, "warn">, previous?: Made): Made {
-  const { settings, prices } = plan;
-  const { name, key, aiSdk, baseUrl, headers, maxConnections } = given;
-  const options = {
-    connectTimeoutMs: given.timeouts?.connectMs ?? settings.connectTimeoutMs,
-    limits: { maxResponseBytes: settings.maxResponseBytes, maxEventBytes: settings.maxEventBytes },
-    catalogueProvider: prices.catalogueProviders.get(name),
-  };
-  const from = { ...given, ...options };
-  if (previous !== undefined && isSame(previous.from, from)) return previous;
-  const shared = { ...options, clock, name, key, baseUrl, headers, maxConnections };
-  if (aiSdk !== undefined) return { provider: openPackaged(given, aiSdk, shared, plan.packages), from };
-  const dialect = findDialect(given.preset, given.dialect);
-  if (dialect === undefined) throw new ConfigError([{ path: `providers.${name}`, message: "has no dialect" }]);
-  const provider = new Provider({
-    ...shared,
-    dialect,
-    keys: given.keys === undefined ? undefined : createKeys(name, given.keys, clock, log),
-    keyHeader: keyHeaderOf(given.preset, given.dialect),
-    authorize: authorizeOf(given, settings, clock),
-    vendor: vendorOf(given.preset) ?? name,
-    propagatesTrace: given.propagatesTrace ?? propagatesTraceTo(given.preset),
-    apiVersion: given.apiVersion,
-  });
-  return { provider, from };
-}
-
-type Shared = Pick<
-  Parameters<OpenAiSdk>[0],
-  | "connectTimeoutMs"
-  | "limits"
-  | "catalogueProvider"
-  | "clock"
-  | "name"
-  | "key"
-  | "baseUrl"
-  | "headers"
-  | "maxConnections"
->;
-
-function openPackaged(
-  { name, propagatesTrace }: ProviderSettings,
-  { options, secrets, optionsName, vendor }: AiSdkSettings,
-  shared: Shared,
-  packages: Packages,
-): UpstreamProvider {
-  const path = `providers.${name}.ai_sdk`;
-  const open = packages.get(name);
-  if (open === undefined) throw new ConfigError([{ path, message: "its package was not loaded" }]);
-  try {
-    return open({
-      ...shared,
-      options,
-      secrets,
-      optionsName,
-      vendor: vendorOf(vendor) ?? name,
-      // Whoever a package talks to is somebody else, as far as is known.
-      propagatesTrace: propagatesTrace ?? false,
-    });
-  } catch (error) {
-    const words = error instanceof Error ? error.message : "it throws";
-    throw new ConfigError([{ path, message: `the package does not take this: ${words}` }]);
   }
 }
