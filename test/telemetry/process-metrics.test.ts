@@ -13,7 +13,7 @@ async function watchLoop(): Promise<(name: string) => Promise<number | undefined
   const state = {
     openCalls: () => [],
     connections: () => [],
-      breakers: () => [],
+    breakers: () => [],
     overload: { limit: 1000, shedLevel: 0, waiting: () => [], refused: () => [] },
     pricesUpdatedAt: () => 0,
   };
