@@ -101,12 +101,12 @@ export class AttemptRun implements Rest {
     }
   }
 
-  async next(): Promise<Batch | undefined> {
-    if (this.#over) return undefined;
+  next(): Promise<Batch | undefined> {
+    if (this.#over) return Promise.resolve(undefined);
     // From now on, so that a slow reader never looks like a silent upstream.
     this.#awaited = "next";
     this.#waitLimit = Math.min(this.#wholeBy, this.#clock.now() + this.#timeouts.idleMs);
-    return await this.#pull();
+    return this.#pull();
   }
 
   leave(): void {
