@@ -19,8 +19,8 @@ export interface Plan {
 
 export const fullPlan: Plan = {
   rounds: 11,
-  unaryMs: 600,
-  streamMs: 600,
+  unaryMs: 800,
+  streamMs: 1500,
   warmUpMs: 6000,
   idle: { rounds: 4, streams: 1000, settleMs: 1200 },
   dialects: { rounds: 42, streams: 60, warmUpStreams: 300 },

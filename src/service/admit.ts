@@ -171,14 +171,16 @@ export function factsOf(method: DescMethod, operations: Operations): Facts {
 }
 
 function toArrival({ method, delivery, operation }: Facts, caller: Caller): Arrival {
+  const traceparent = caller.header("traceparent");
   return {
     requestId: caller.requestId,
     system: caller.system,
     method,
     delivery,
     operation,
-    traceparent: caller.header("traceparent"),
-    tracestate: caller.header("tracestate"),
+    traceparent,
+    // Says nothing without the other one.
+    tracestate: traceparent === undefined ? undefined : caller.header("tracestate"),
   };
 }
 

@@ -2,7 +2,7 @@ import { writeSync } from "node:fs";
 import { systemClock } from "../domain/clock.ts";
 
 /** Lines of the same moment are written together: at most this much later, ms. */
-const WRITE_DELAY_MS = 10;
+const WRITE_DELAY_MS = 25;
 
 /** Above this many characters nothing waits any longer. */
 const WRITE_ABOVE_CHARS = 64 * 1024;

@@ -173,14 +173,17 @@ class WatchedAttempt implements AttemptWatch {
   }
 
   came(events: Batch, afterMs: number): void {
-    guard(this.#options, () => {
+    // As `guard`, without a function for each event of a stream.
+    try {
       if (this.#streams) {
         if (this.#seen) this.#series?.timePerOutputChunk.record(afterMs / 1000);
         else this.#span?.firstChunk(afterMs);
         this.#seen = true;
       }
       this.#span?.came(events);
-    });
+    } catch (error) {
+      this.#options.onFault(error);
+    }
   }
 
   ended(end: AttemptEnd): void {
