@@ -18,7 +18,7 @@ Exits with 1 where an input is answered by anything but events or an error of th
 gateway's own, takes too long, or where the heap grows beyond its bound.
 `;
 
-/** Memory that is still held after any number of inputs, bytes. */
+/** Memory at any time, bytes. Above what `npm run fuzz` lets the heap grow to before it is collected, new objects aside. */
 const MAX_HEAP = 256 * 1024 * 1024;
 
 /** Of an input's body; the whole comes from the same seed again. */
