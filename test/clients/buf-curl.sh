@@ -95,6 +95,7 @@ lists_services() {
   same "the list" "$("$buf" curl "${flags[@]}" --reflect-protocol "$1" --list-services "$door")" "grpc.health.v1.Health
 grpc.reflection.v1.ServerReflection
 grpc.reflection.v1alpha.ServerReflection
+sluice.v1.EmbeddingService
 sluice.v1.GatewayService
 sluice.v1.ModelService"
 }
